@@ -1,5 +1,6 @@
 /*
- * canon.h - canonical JSON: one strict pass that validates and rewrites, and a view over the result.
+ * canon.h - canonical JSON: one strict pass that validates and rewrites, and a view over the
+ * result.
  *
  * Every body that leaves the service is canonical text, so that a receiver that parses and
  * serialises a body again before it checks the signature gets the same bytes. Canonical means:
@@ -26,10 +27,10 @@
 #include <stdint.h>
 
 enum {
-    CANON_DEPTH_DEFAULT = 64,            /* containers inside one another, unless asked otherwise */
-    CANON_DEPTH_LIMIT = 256,             /* the largest depth_max that may be asked for */
-    CANON_IN_BYTES_MAX = 256 << 20,      /* larger input is CANON_TOO_LARGE without a look at it */
-    CANON_NUMBER_BYTES_MAX = 32,         /* room for any number that canon_number writes */
+    CANON_DEPTH_DEFAULT = 64,       /* containers inside one another, unless asked otherwise */
+    CANON_DEPTH_LIMIT = 256,        /* the largest depth_max that may be asked for */
+    CANON_IN_BYTES_MAX = 256 << 20, /* larger input is CANON_TOO_LARGE without a look at it */
+    CANON_NUMBER_BYTES_MAX = 32,    /* room for any number that canon_number writes */
 };
 
 enum canon_error {
@@ -43,7 +44,8 @@ enum canon_error {
     CANON_TOO_MANY_KEYS, /* more keys open at one moment than keys_max */
 };
 
-/* One key of an object that is still open. The caller provides the memory and never looks inside. */
+/* One key of an object that is still open. The caller provides the memory and never looks inside.
+ */
 struct canon_key {
     uint64_t tag;
     uint32_t at;
@@ -78,7 +80,8 @@ const char *canon_error_text(enum canon_error error);
 /* A number of key entries that no input of this size can exceed. */
 size_t canon_keys_max(size_t in_bytes);
 
-/* An output size that no canonical form of an input of this size can exceed (1e20 has 21 digits). */
+/* An output size that no canonical form of an input of this size can exceed (1e20 has 21 digits).
+ */
 size_t canon_out_max(size_t in_bytes);
 
 /*

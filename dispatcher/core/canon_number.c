@@ -16,7 +16,7 @@
  * ECMAScript's Number::toString). Otherwise, and for -0, which JavaScript prints as 0, the
  * number stays as it is. Nothing fails here; the grammar was checked before.
  */
-#include "canon.h"
+#include "core/canon.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -85,7 +85,7 @@ static bool decimal_parse(struct decimal *d, const char *at, const char *end)
             last = seen;
         }
     }
-    d->count = (unsigned) last;
+    d->count = (unsigned)last;
     if (at < end) {
         d->point += parse_exponent(at + 1, end);
     }
@@ -96,7 +96,7 @@ static bool decimal_parse(struct decimal *d, const char *at, const char *end)
 static void decimal_print_e(const struct decimal *d, char *text, size_t text_bytes)
 {
     snprintf(text, text_bytes, "%c%s%.*se%+03d", d->digits[0], d->count > 1 ? "." : "",
-             (int) d->count - 1, d->digits + 1, (int) d->point - 1);
+             (int)d->count - 1, d->digits + 1, (int)d->point - 1);
 }
 
 /*
@@ -105,7 +105,7 @@ static void decimal_print_e(const struct decimal *d, char *text, size_t text_byt
  */
 static const char *increment(char *text)
 {
-    char *at = strchr(text + 1, 'e') - 1;
+    char *at = (char *)memchr(text + 1, 'e', strlen(text + 1)) - 1;
 
     for (; at > text; at--) {
         if (*at == '.') {
@@ -141,7 +141,7 @@ static bool is_power_of_two(double x)
 static bool closest_that_reads_back(double x, unsigned count, char text[40], const char **start)
 {
     text[0] = ' ';
-    snprintf(text + 1, 39, "%.*e", (int) count - 1, x);
+    snprintf(text + 1, 39, "%.*e", (int)count - 1, x);
     *start = text + 1;
     if (strtod(text + 1, NULL) == x) {
         return true;
@@ -188,7 +188,7 @@ static bool decimal_survives(const struct decimal *d)
 
 static char *put_zeros(char *out, int64_t count)
 {
-    memset(out, '0', (size_t) count);
+    memset(out, '0', (size_t)count);
     return out + count;
 }
 
@@ -202,8 +202,8 @@ static char *put_digits(char *out, const char *digits, size_t count)
 static size_t decimal_write(const struct decimal *d, char out[CANON_NUMBER_BYTES_MAX])
 {
     char *at = out;
-    int point = (int) d->point;
-    int count = (int) d->count;
+    int point = (int)d->point;
+    int count = (int)d->count;
 
     if (d->negative) {
         *at++ = '-';
@@ -212,9 +212,9 @@ static size_t decimal_write(const struct decimal *d, char out[CANON_NUMBER_BYTES
         at = put_digits(at, d->digits, d->count);
         at = put_zeros(at, point - count);
     } else if (point > 0 && point <= 21) {
-        at = put_digits(at, d->digits, (size_t) point);
+        at = put_digits(at, d->digits, (size_t)point);
         *at++ = '.';
-        at = put_digits(at, d->digits + point, (size_t) (count - point));
+        at = put_digits(at, d->digits + point, (size_t)(count - point));
     } else if (point > -6 && point <= 0) {
         *at++ = '0';
         *at++ = '.';
@@ -229,7 +229,7 @@ static size_t decimal_write(const struct decimal *d, char out[CANON_NUMBER_BYTES
         at += snprintf(at, 8, "e%+d", point - 1);
     }
     assert(at - out <= CANON_NUMBER_BYTES_MAX);
-    return (size_t) (at - out);
+    return (size_t)(at - out);
 }
 
 size_t canon_number(const char *text, size_t bytes, char out[CANON_NUMBER_BYTES_MAX])

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define NESTING_MAX 4096
+#define NESTING_MAX 512 /* far above what the service accepts */
 
 static const char *skip_space(const char *p, const char *end)
 {
@@ -159,8 +159,8 @@ void jsontext_print(FILE *to, struct span value, int indent)
             p++;
         } else {
             const char *after = skip_value(p, end);
-            if (after == NULL)
-                after = end;
+            if (after == NULL || after == p)
+                after = p + 1;
             print_raw(to, p, after);
             p = after;
         }
