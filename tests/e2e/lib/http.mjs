@@ -18,7 +18,17 @@ function parsed(text) {
  * One request. `body` is a string or Buffer sent as it is; nothing is added to `headers` but Content-Length.
  * Returns {status, reason, headers, text, body}: `body` is the parsed JSON or undefined.
  */
-export function request(base, { method = 'POST', path = '/', headers = {}, body, timeoutMs = 30000 } = {}) {
+export async function request(base, options = {}) {
+  try {
+    return await requestOnce(base, options);
+  } catch (error) {
+    // The peer closed an idle connection at the moment it was taken from the pool: nothing was processed.
+    if (!error.beforeAnswerOnReusedSocket) throw error;
+    return requestOnce(base, options);
+  }
+}
+
+function requestOnce(base, { method = 'POST', path = '/', headers = {}, body, timeoutMs = 30000 }) {
   const { hostname, port } = new URL(base);
   const host = hostname.replace(/^\[|\]$/g, '');
   const sent = { ...headers };
@@ -38,7 +48,10 @@ export function request(base, { method = 'POST', path = '/', headers = {}, body,
       });
     });
     req.on('timeout', () => req.destroy(new Error(`no answer to ${method} ${path} in ${timeoutMs} ms`)));
-    req.on('error', reject);
+    req.on('error', (error) => {
+      error.beforeAnswerOnReusedSocket = req.reusedSocket && error.code === 'ECONNRESET';
+      reject(error);
+    });
     req.end(body);
   });
 }
