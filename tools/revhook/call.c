@@ -183,8 +183,8 @@ static json_t *parse(const char *text, size_t length)
 }
 
 /* Sets what changes from call to call and performs it. */
-static CURLcode perform(const struct cli *cli, const struct request *request,
-                        struct answer *answer, struct collected *all, char *detail)
+static CURLcode perform(const struct cli *cli, const struct request *request, struct answer *answer,
+                        struct collected *all, char *detail)
 {
     size_t base = strlen(cli->url);
     while (base > 0 && cli->url[base - 1] == '/')

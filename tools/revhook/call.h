@@ -11,10 +11,10 @@
 #define ANSWER_BYTES_MAX ((size_t)256 * 1024 * 1024)
 
 struct answer {
-    long status;   /* HTTP status */
-    char *body;    /* NUL-terminated, as it came */
-    size_t length; /* bytes of body */
-    json_t *json;  /* the body parsed; NULL if it was not asked for */
+    long status;    /* HTTP status */
+    char *body;     /* NUL-terminated, as it came */
+    size_t length;  /* bytes of body */
+    json_t *json;   /* the body parsed; NULL if it was not asked for */
     char *replayed; /* value of Idempotent-Replayed, or NULL */
 };
 

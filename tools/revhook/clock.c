@@ -21,10 +21,8 @@ static int show_clock(const struct cli *cli, const char *method, json_t *query)
     json_decref(query);
     if (body == NULL)
         out_of_memory();
-    struct request request = {.method = method,
-                              .body = body,
-                              .length = strlen(body),
-                              .timeout_ms = ADVANCE_TIMEOUT_MS};
+    struct request request = {
+        .method = method, .body = body, .length = strlen(body), .timeout_ms = ADVANCE_TIMEOUT_MS};
     struct answer answer;
     bool good = call_service(cli, &request, &answer);
     if (good && !cli->json) {
@@ -50,8 +48,8 @@ static long long duration_ms(const char *text)
     static const struct {
         const char *unit;
         long long ms;
-    } units[] = {{"", 1},        {"ms", 1},          {"s", 1000},
-                 {"m", 60000},   {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}};
+    } units[] = {{"", 1},      {"ms", 1},          {"s", 1000},
+                 {"m", 60000}, {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}};
     char *end = NULL;
     if (text[0] < '0' || text[0] > '9')
         return -1;
@@ -76,8 +74,9 @@ int clock_advance_run(const struct cli *cli)
     long long ms = duration_ms(by);
     if (ms < 0) {
         json_decref(query);
-        return usage_error(cli, "'%s' is no duration: milliseconds, 30s, 3m, 2h, 5d (at most a "
-                                "year) or next",
+        return usage_error(cli,
+                           "'%s' is no duration: milliseconds, 30s, 3m, 2h, 5d (at most a "
+                           "year) or next",
                            by);
     }
     json_object_set_new(query, "ms", json_integer(ms));

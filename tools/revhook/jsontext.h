@@ -1,9 +1,9 @@
 /*
  * jsontext.h - JSON as text: finding a value and printing it without changing a byte of it.
  *
- * A JSON library turns numbers into C numbers and loses their text (20-digit integers, 1e400, 0.10).
- * What a person publishes must arrive as it was written, and what is shown must be what was stored,
- * so these functions only look for where a value begins and ends. They do not validate: the
+ * A JSON library turns numbers into C numbers and loses their text (20-digit integers, 1e400,
+ * 0.10). What a person publishes must arrive as it was written, and what is shown must be what was
+ * stored, so these functions only look for where a value begins and ends. They do not validate: the
  * service does, and says what is wrong.
  */
 #ifndef REVHOOK_JSONTEXT_H
@@ -24,7 +24,8 @@ struct span {
 struct span jsontext_object(const char *text, size_t length);
 
 /* The value of member `key` of an object (a span that jsontext_object or this function gave). The
- * key is compared byte by byte with the text between its quotes. at == NULL when it is not there. */
+ * key is compared byte by byte with the text between its quotes. at == NULL when it is not there.
+ */
 struct span jsontext_member(struct span object, const char *key);
 
 /* Copies a string value without escapes, quotes removed, into room. False when the span is no

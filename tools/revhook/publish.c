@@ -306,8 +306,8 @@ int publish_run(const struct cli *cli)
         return EXIT_USAGE;
     if (file == NULL && cli->positional_count == 0)
         return usage_error(cli, "publish needs an event type, or --file");
-    if (file != NULL && (cli->positional_count > 0 || args_has(cli, "data") ||
-                         args_has(cli, "count")))
+    if (file != NULL &&
+        (cli->positional_count > 0 || args_has(cli, "data") || args_has(cli, "count")))
         return usage_error(cli, "--file brings its own types and data; leave out TYPE, --data "
                                 "and --count");
     if (file == NULL && !is_type(cli->positionals[0]))
@@ -320,8 +320,8 @@ int publish_run(const struct cli *cli)
         out_of_memory();
     all->cli = cli;
     clock_gettime(CLOCK_MONOTONIC, &all->started);
-    int status = file != NULL ? publish_file(all, file)
-                              : publish_one(all, cli->positionals[0], count);
+    int status =
+        file != NULL ? publish_file(all, file) : publish_one(all, cli->positionals[0], count);
     free(all->body.bytes);
     free(all);
     return status;

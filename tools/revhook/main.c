@@ -1,0 +1,217 @@
+/*
+ * main.c - the command line of revhook: the table of commands, help, and nothing else.
+ *
+ * Everything about a command's shape stands in the table once: the parser (args.c), the help texts
+ * and the error messages are made from it. A new command is a row here, a declaration in revhook.h
+ * and a function in the file of its noun. The program speaks to the service only over its public
+ * HTTP API; `listen` needs no service.
+ */
+#include "revhook.h"
+
+#include "call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define END                     \
+    {                           \
+        NULL, NULL, NULL, false \
+    }
+
+static const struct option_row publish_options[] = {
+    {"data", "JSON", "the event's object: JSON text, @FILE, or - for standard input; default {}",
+     false},
+    {"file", "FILE", "publish the events of a file, one JSON object a line; - for standard input",
+     false},
+    {"count", "N", "publish the same event N times", false},
+    {"idempotency-key", "K", "a repeated request with this key publishes nothing new", false},
+    {"quiet", NULL, "do not print a line for each event", false},
+    END,
+};
+
+static const struct option_row create_options[] = {
+    {"url", "URL", "where to deliver (required)", false},
+    {"event-types", "A,B,C", "event types to deliver; none by default", false},
+    {"secret", "S", "8 to 32 bytes; generated when left out", false},
+    {"header", "'NAME: VALUE'", "sent with every request, up to 8", true},
+    END,
+};
+
+static const struct option_row show_options[] = {
+    {"show-secret", NULL, "print the secret and the values of the headers too", false},
+    END,
+};
+
+static const struct option_row webhook_list_options[] = {
+    {"status", "A,B", "only these: active, inactive, unverified", false},
+    END,
+};
+
+static const struct option_row update_options[] = {
+    {"url", "URL", "deliver there from now on; has to be verified again", false},
+    {"secret", "S", "sign with this from now on; has to be verified again", false},
+    {"rotate-secret", NULL, "let the service generate a new secret", false},
+    {"add-event-types", "A,B", "deliver these too", false},
+    {"remove-event-types", "A,B", "no longer deliver these", false},
+    {"set-event-types", "A,B", "deliver exactly these; '' for none", false},
+    {"add-header", "'NAME: VALUE'", "add a header or replace its value", true},
+    {"remove-header", "NAME", "remove a header", true},
+    {"set-header", "'NAME: VALUE'", "exactly these headers; '' for none", true},
+    {"activate", NULL, "make it active again, or verify it again", false},
+    {"deactivate", NULL, "stop delivering; what is queued is dropped", false},
+    {"show-secret", NULL, "print the secret and the values of the headers too", false},
+    END,
+};
+
+static const struct option_row wait_options[] = {
+    {"status", "S", "the status, or state of health, to wait for (required)", false},
+    {"timeout", "SECONDS", "give up after this; default 30", false},
+    END,
+};
+
+static const struct option_row page_options[] = {
+    {"limit", "N", "so many a page", false},
+    {"cursor", "C", "go on where an earlier page ended", false},
+    {"all", NULL, "every page", false},
+    END,
+};
+
+static const struct option_row delivery_list_options[] = {
+    {"webhook", "ID", "only to this webhook", false},
+    {"event", "ID", "only of this event", false},
+    {"state", "S", "only these: pending, in_flight, held, delivered, failed, dropped", false},
+    {"limit", "N", "so many a page", false},
+    {"cursor", "C", "go on where an earlier page ended", false},
+    {"all", NULL, "every page", false},
+    END,
+};
+
+static const struct option_row listen_options[] = {
+    {"port", "N", "default 9000; 0 chooses a free one", false},
+    {"host", "ADDRESS", "default 127.0.0.1", false},
+    {"secret", "S", "the webhook's secret, to check signatures", false},
+    {"status", "CODE", "answer events with this; default 200", false},
+    {"delay", "MS", "wait this long before answering an event", false},
+    {"body", "TEXT", "answer events with this text", false},
+    {"count", "N", "end after N events", false},
+    {"no-verify", NULL, "treat verify requests like events instead of echoing the challenge",
+     false},
+    {"show-body", NULL, "print what was received under each line", false},
+    {"quiet", NULL, "print only the first and the last line", false},
+    END,
+};
+
+static const struct command commands[] = {
+    {"publish", "[TYPE]", 0, 1, "publish an event, or a file of events",
+     "The text of --data is sent as it is given; numbers keep their digits.\n"
+     "Each line of --file is a full event: {\"type\":\"work_created\",\"work_created\":{...}}.\n"
+     "Many events go in requests of up to 1,000; a request is published whole or not at all.\n"
+     "When several requests are needed, the second uses the idempotency key K-2, and so on.\n"
+     "Printed for each event: its id, its type, and to how many webhooks it goes.",
+     publish_options, publish_run},
+    {"webhooks create", "", 0, 0, "register a webhook",
+     "--url is the webhook's address here; the service's own --url goes before the command:\n"
+     "    revhook --url http://127.0.0.1:8081 webhooks create --url http://127.0.0.1:9000/",
+     create_options, webhooks_create_run},
+    {"webhooks get", "ID", 1, 1, "show a webhook and its health", NULL, show_options,
+     webhooks_get_run},
+    {"webhooks list", "", 0, 0, "list webhooks", NULL, webhook_list_options, webhooks_list_run},
+    {"webhooks update", "ID", 1, 1, "change, activate or deactivate a webhook",
+     "--url is the webhook's address here; the service's own --url goes before the command.",
+     update_options, webhooks_update_run},
+    {"webhooks delete", "ID", 1, 1, "delete a webhook; what is queued for it is dropped", NULL,
+     NULL, webhooks_delete_run},
+    {"webhooks wait", "ID", 1, 1, "wait until a webhook is active (or another status)",
+     "Asks five times a second. Ends with 0 when it is reached, with 1 when the time is over.",
+     wait_options, webhooks_wait_run},
+    {"events get", "ID", 1, 1, "show an event and its object", NULL, NULL, events_get_run},
+    {"events list", "", 0, 0, "list events, newest first", NULL, page_options, events_list_run},
+    {"deliveries get", "ID", 1, 1, "show a delivery and each of its attempts", NULL, NULL,
+     deliveries_get_run},
+    {"deliveries list", "", 0, 0, "list deliveries, newest first", NULL, delivery_list_options,
+     deliveries_list_run},
+    {"deliveries redeliver", "ID", 1, 1, "send a delivery once more, now", NULL, NULL,
+     deliveries_redeliver_run},
+    {"clock get", "", 0, 0, "show the virtual clock", "Needs a service with --clock virtual.", NULL,
+     clock_get_run},
+    {"clock advance", "MS|30s|3m|next", 1, 1, "move the virtual clock",
+     "By milliseconds, by a duration (ms, s, m, h, d), or to the next deadline. Ends when\n"
+     "everything that is due on the way has happened. Needs a service with --clock virtual.",
+     NULL, clock_advance_run},
+    {"listen", "", 0, 0, "receive webhooks on this machine and print what arrives",
+     "Echoes verify challenges with 200, whatever --status says, and checks each signature.\n"
+     "With --json each line is a JSON object. Ends on Ctrl-C with a summary.",
+     listen_options, listen_run},
+    {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
+};
+
+static void print_option(const struct option_row *row)
+{
+    char left[64];
+    snprintf(left, sizeof left, "--%s%s%s%s", row->name, row->value != NULL ? " " : "",
+             row->value != NULL ? row->value : "", row->repeated ? " ..." : "");
+    printf("  %-28s  %s\n", left, row->help);
+}
+
+static bool hidden_by(const struct option_row *rows, const char *name)
+{
+    for (; rows != NULL && rows->name != NULL; rows++)
+        if (strcmp(rows->name, name) == 0)
+            return true;
+    return false;
+}
+
+static void print_command_help(const struct command *command)
+{
+    bool has_positionals = *command->positionals != '\0';
+    printf("usage: revhook %s%s%s%s\n\n%s\n", command->name, has_positionals ? " " : "",
+           command->positionals, command->options != NULL ? " [options]" : "", command->help);
+    if (command->notes != NULL)
+        printf("\n%s\n", command->notes);
+    if (command->options != NULL)
+        puts("\noptions:");
+    for (const struct option_row *row = command->options; row != NULL && row->name != NULL; row++)
+        print_option(row);
+    puts("\noptions of every command:");
+    for (const struct option_row *row = global_options; row->name != NULL; row++)
+        if (!hidden_by(command->options, row->name))
+            print_option(row);
+}
+
+static void print_help(void)
+{
+    puts("usage: revhook [options] COMMAND ...\n\n"
+         "Publishes events to a revhook service and looks after its webhooks.\n\ncommands:");
+    for (const struct command *c = commands; c->name != NULL; c++) {
+        char left[64];
+        snprintf(left, sizeof left, "%s %s", c->name, c->positionals);
+        printf("  %-30s  %s\n", left, c->help);
+    }
+    puts("\noptions, before the command or after it:");
+    for (const struct option_row *row = global_options; row->name != NULL; row++)
+        print_option(row);
+    puts("\nrevhook COMMAND --help shows the options of a command.\n"
+         "Exit status: 0 done, 1 refused or failed, 2 wrong command line.");
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli;
+    int status = 0;
+    switch (args_parse(&cli, commands, argc, argv)) {
+    case ARGS_WRONG: return EXIT_USAGE;
+    case ARGS_VERSION: puts("revhook " REVHOOK_VERSION); break;
+    case ARGS_HELP:
+        if (cli.command != NULL)
+            print_command_help(cli.command);
+        else
+            print_help();
+        break;
+    case ARGS_RUN: status = cli.command->run(&cli); break;
+    }
+    call_end();
+    if (fflush(stdout) != 0 && status == 0)
+        status = refused("cannot write to standard output");
+    return status;
+}
