@@ -220,9 +220,12 @@ static bool add_event(struct publication *all, const struct span *pieces, int co
 
 static int publish_file(struct publication *all, const char *name)
 {
-    FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
+    bool standard = strcmp(name, "-") == 0;
+    FILE *file = standard ? stdin : fopen(name, "r");
     if (file == NULL)
         return refused("cannot open %s: %s", name, strerror(errno));
+    if (standard)
+        name = "standard input";
     char *line = NULL;
     size_t room = 0;
     ssize_t n;
@@ -245,7 +248,7 @@ static int publish_file(struct publication *all, const char *name)
         good = refused("cannot read %s: %s", name, strerror(errno)) == 0;
     good = good && flush_batch(all);
     free(line);
-    if (file != stdin)
+    if (!standard)
         fclose(file);
     if (good)
         print_progress(all, true);
@@ -283,6 +286,8 @@ static int publish_one(struct publication *all, const char *type, long count)
             for (int i = 0; i < 3; i++)
                 append(&all->body, pieces[i].at, pieces[i].length);
             good = send_body(all, all->body.bytes, all->body.length);
+            if (good && all->deliveries == 0 && !all->cli->json)
+                fprintf(stderr, "no active webhook wants %s\n", type);
         } else {
             for (long i = 0; good && i < count; i++)
                 good = add_event(all, pieces, 3, 0);
