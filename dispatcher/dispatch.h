@@ -1,12 +1,14 @@
-/* The dispatcher as the API sees it: calls that change something, handed over without waiting and answered by a callback when
- * their effect is durable.
+/* The dispatcher as the API sees it: calls that change something, handed over without waiting and
+ * answered by a callback when their effect is durable.
  *
- * Owns: the writer thread, the sender threads, what is in memory of webhooks and deliveries, the virtual clock's movement.
- * Refuses: JSON, HTTP towards clients, tokens, ids as text (but for making them).
+ * Owns: the writer thread, the sender threads, what is in memory of webhooks and deliveries, the
+ * virtual clock's movement. Refuses: JSON, HTTP towards clients, tokens, ids as text (but for
+ * making them).
  *
- * A call is a struct that the caller allocates and leaves alone until `done` is called, exactly once, on a thread of the
- * dispatcher: it must only hand the call over to its own thread. Then the call, with `result` and the out fields, is the
- * caller's again. Pointers inside it (payloads, patches) must stay valid until then. Reads go to the store directly. */
+ * A call is a struct that the caller allocates and leaves alone until `done` is called, exactly
+ * once, on a thread of the dispatcher: it must only hand the call over to its own thread. Then the
+ * call, with `result` and the out fields, is the caller's again. Pointers inside it (payloads,
+ * patches) must stay valid until then. Reads go to the store directly. */
 #ifndef REVHOOK_DISPATCHER_DISPATCH_H
 #define REVHOOK_DISPATCHER_DISPATCH_H
 
@@ -17,14 +19,16 @@
 
 enum dispatch_result {
     DISPATCH_OK,
-    DISPATCH_NOT_FOUND,            /* no such webhook or delivery (any more) */
-    DISPATCH_CONFLICT,             /* redeliver: it is still open; publish: the idempotency key was used for another body */
-    DISPATCH_NOT_ACTIVE,           /* redeliver: its webhook is not active; `webhook_state` says what it is */
-    DISPATCH_TOO_MANY_HEADERS,     /* update: more than WEBHOOK_HEADERS_MAX afterwards */
-    DISPATCH_TOO_MANY_DELIVERIES,  /* publish: more than batch_deliveries_max */
-    DISPATCH_TOO_MANY_WEBHOOKS,    /* create: more than webhooks_max */
-    DISPATCH_BACKLOG,              /* publish: more than backlog_max are open; try again later */
-    DISPATCH_UNAVAILABLE,          /* the store cannot commit now, or the service is stopping; nothing has changed */
+    DISPATCH_NOT_FOUND,  /* no such webhook or delivery (any more) */
+    DISPATCH_CONFLICT,   /* redeliver: it is still open; publish: the idempotency key was used for
+                            another body */
+    DISPATCH_NOT_ACTIVE, /* redeliver: its webhook is not active; `webhook_state` says what it is */
+    DISPATCH_TOO_MANY_HEADERS,    /* update: more than WEBHOOK_HEADERS_MAX afterwards */
+    DISPATCH_TOO_MANY_DELIVERIES, /* publish: more than batch_deliveries_max */
+    DISPATCH_TOO_MANY_WEBHOOKS,   /* create: more than webhooks_max */
+    DISPATCH_BACKLOG,             /* publish: more than backlog_max are open; try again later */
+    DISPATCH_UNAVAILABLE, /* the store cannot commit now, or the service is stopping; nothing has
+                             changed */
 };
 
 #define WEBHOOK_HEADERS_MAX 8
@@ -41,7 +45,8 @@ struct dispatch_call {
     enum dispatch_result result;
 };
 
-/* webhooks.create. In: all but key. Strings end with 0 and are checked already (url by egress, secret, headers). */
+/* webhooks.create. In: all but key. Strings end with 0 and are checked already (url by egress,
+ * secret, headers). */
 struct create_call {
     struct dispatch_call call;
     const char *org;
@@ -54,11 +59,13 @@ struct create_call {
     int64_t key; /* out */
 };
 
-/* webhooks.update and webhooks.delete. NULL or 0: leave as it is. Applied in the order set, add, remove; then `command`. */
+/* webhooks.update and webhooks.delete. NULL or 0: leave as it is. Applied in the order set, add,
+ * remove; then `command`. */
 struct update_call {
     struct dispatch_call call;
     int64_t webhook;
-    const char *url, *target; /* both or neither; a url equal to the present one counts as a change, too */
+    const char *url,
+        *target; /* both or neither; a url equal to the present one counts as a change, too */
     const char *secret;
     bool set_event_types, set_headers;
     struct event_set event_types, add_event_types, remove_event_types;
@@ -75,8 +82,8 @@ struct publish_event {
     enum event_type type;
     const char *payload; /* canonical JSON object */
     size_t payload_bytes;
-    int64_t key;   /* out */
-    uint64_t salt; /* out */
+    int64_t key;             /* out */
+    uint64_t salt;           /* out */
     uint32_t delivery_count; /* out */
 };
 
@@ -89,8 +96,9 @@ struct publish_call {
     const char *idempotency_key; /* NULL: none */
     uint8_t body_sha256[32];
     /* out */
-    bool replayed; /* the key was used before for the same body: these are the events of then: first_event, replayed_count,
-                      replayed_batch; `events` is untouched. Read them from the store to answer again. */
+    bool replayed; /* the key was used before for the same body: these are the events of then:
+                      first_event, replayed_count, replayed_batch; `events` is untouched. Read them
+                      from the store to answer again. */
     int64_t first_event;
     uint32_t replayed_count;
     bool replayed_batch;
@@ -100,7 +108,7 @@ struct publish_call {
 /* deliveries.redeliver. */
 struct redeliver_call {
     struct dispatch_call call;
-    int64_t delivery, webhook; /* checked by the caller to belong to its organisation */
+    int64_t delivery, webhook;        /* checked by the caller to belong to its organisation */
     enum webhook_state webhook_state; /* out, with DISPATCH_NOT_ACTIVE */
 };
 
@@ -134,13 +142,15 @@ struct dispatch_options {
 
 struct dispatch;
 
-/* Reads the store, starts the threads, goes on with what was open. On error NULL and `error` says why; the store stays the
- * caller's. */
-struct dispatch *dispatch_start(const struct dispatch_options *options, char *error, size_t error_bytes);
+/* Reads the store, starts the threads, goes on with what was open. On error NULL and `error` says
+ * why; the store stays the caller's. */
+struct dispatch *dispatch_start(const struct dispatch_options *options, char *error,
+                                size_t error_bytes);
 
-/* Ends: takes no more calls (they are answered DISPATCH_UNAVAILABLE), starts no attempt, lets those in flight end for at most
- * `patience_ms`, commits, joins the threads, frees. Returns how many attempts were cut off (they are made again at the next
- * start). Call from the thread that made it. */
+/* Ends: takes no more calls (they are answered DISPATCH_UNAVAILABLE), starts no attempt, lets those
+ * in flight end for at most `patience_ms`, commits, joins the threads, frees. Returns how many
+ * attempts were cut off (they are made again at the next start). Call from the thread that made it.
+ */
 unsigned dispatch_stop(struct dispatch *dispatch, dur_ms patience_ms);
 
 /* Hand a call over. Any one thread at a time. */
@@ -150,14 +160,16 @@ void dispatch_publish(struct dispatch *dispatch, struct publish_call *call);
 void dispatch_redeliver(struct dispatch *dispatch, struct redeliver_call *call);
 void dispatch_advance(struct dispatch *dispatch, struct advance_call *call);
 
-/* The answer to a create or update call that was DISPATCH_OK has gone out (or its client has gone): the verify run may begin.
- * Must be called exactly once for each of those; `webhook` is its key. */
+/* The answer to a create or update call that was DISPATCH_OK has gone out (or its client has gone):
+ * the verify run may begin. Must be called exactly once for each of those; `webhook` is its key. */
 void dispatch_answered(struct dispatch *dispatch, int64_t webhook);
 
-/* The earliest time at which something is due (virtual clock: clock.get); MONO_NEVER if nothing is. Any thread. */
+/* The earliest time at which something is due (virtual clock: clock.get); MONO_NEVER if nothing is.
+ * Any thread. */
 mono_ms dispatch_next_deadline(struct dispatch *dispatch);
 
-/* Whether a delivery is in flight now; and up to `keys_max` keys of those that are, in no order. Any thread. */
+/* Whether a delivery is in flight now; and up to `keys_max` keys of those that are, in no order.
+ * Any thread. */
 bool dispatch_in_flight(struct dispatch *dispatch, int64_t delivery);
 size_t dispatch_in_flight_keys(struct dispatch *dispatch, int64_t *keys, size_t keys_max);
 

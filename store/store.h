@@ -1,18 +1,28 @@
-/* The store: what is accepted, decided and attempted, durably. A contract of verbs, kept by two back-ends (store_sqlite.c, and
- * store_memory.c for tests and the simulator); tests/store runs one suite against both.
+/* The store: what is accepted, decided and attempted, durably. A contract of verbs, kept by two
+ * back-ends (store_sqlite.c, and store_memory.c for tests and the simulator); tests/store runs one
+ * suite against both.
  *
- * Owns: rows of webhooks, events, deliveries, attempts and idempotency keys; the keys (numbers) of events, deliveries and
- * webhooks; the service's time line across restarts. Refuses: policy. It does not know when a delivery is due again or whether
- * a webhook degrades; it is told.
+ * Owns: rows of webhooks, events, deliveries, attempts and idempotency keys; the keys (numbers) of
+ * events, deliveries and webhooks; the service's time line across restarts. Refuses: policy. It
+ * does not know when a delivery is due again or whether a webhook degrades; it is told.
  *
- * Writing: one thread, one `struct store`. Verbs are called between store_begin and store_commit; what was told stands when
- * store_commit has returned STORE_OK (SQLite: synchronous=FULL), and nothing of it otherwise. A verb that returns anything
- * but STORE_OK has changed nothing; after STORE_FULL or STORE_FAILED the caller must store_rollback.
- * Reading: any number of `struct store_reader`, each used by one thread at a time; they see what was committed when the call
- * began. Rows given to a visitor live until it returns; a visitor returns false to stop.
+ * Writing: one thread, one `struct store`. Verbs are called between store_begin and store_commit;
+ * what was told stands when store_commit has returned STORE_OK (SQLite: synchronous=FULL), and
+ * nothing of it otherwise. A verb that returns anything but STORE_OK has changed nothing; after
+ * STORE_FULL or STORE_FAILED the caller must store_rollback.
  *
- * What is not stored: whether a delivery is in flight or held. A delivery is open while its `due` is not MONO_NEVER; an open
- * delivery of an unverified webhook is held; the daemon knows which are in flight. */
+ * Reading: any number of `struct store_reader`, each used by one thread at a time; they see what
+ * was committed when the call began. Rows given to a visitor live until it returns; a visitor
+ * returns false to stop, and calls no verb of the same store or reader: it copies what it needs.
+ *
+ * Breaking the order of calls (a verb outside of a transaction, a reader left open at close) is a
+ * fault of the program and stops it. After STORE_FULL or STORE_FAILED every further verb of that
+ * transaction, store_commit too, changes nothing and returns the same result, so a caller may look
+ * at the result of store_commit alone.
+ *
+ * What is not stored: whether a delivery is in flight or held. A delivery is open while its `due`
+ * is not MONO_NEVER; an open delivery of an unverified webhook is held; the daemon knows which are
+ * in flight. */
 #ifndef REVHOOK_STORE_STORE_H
 #define REVHOOK_STORE_STORE_H
 
@@ -39,16 +49,17 @@ struct store_bytes {
 };
 
 #define STORE_WEBHOOK_ID_BYTES_MAX 32
-#define STORE_ANSWER_BYTES_MAX 4096
+#define STORE_ANSWER_BYTES_MAX     4096
+#define STORE_ATTEMPTS_MAX         255 /* attempts kept of one delivery, redeliveries included */
 
 struct store_webhook {
-    int64_t key;              /* given by the store at insert */
-    struct store_bytes id;    /* the part of its DON after "webhook/"; unique for ever */
-    struct store_bytes org;   /* "dev0" */
-    struct store_bytes url;   /* as the client wrote it */
-    struct store_bytes target; /* as it is dialled */
-    struct store_bytes secret; /* empty once deleted */
-    struct store_bytes headers; /* "name: value\n" lines; may be empty */
+    int64_t key;                  /* given by the store at insert */
+    struct store_bytes id;        /* the part of its DON after "webhook/"; unique for ever */
+    struct store_bytes org;       /* "dev0" */
+    struct store_bytes url;       /* as the client wrote it */
+    struct store_bytes target;    /* as it is dialled */
+    struct store_bytes secret;    /* empty once deleted */
+    struct store_bytes headers;   /* "name: value\n" lines; may be empty */
     struct event_set event_types; /* stored by name */
     struct webhook_status status;
     wall_us created_us, modified_us;
@@ -56,10 +67,10 @@ struct store_webhook {
 };
 
 struct store_event {
-    int64_t key;  /* given by the store: ascending in the order of acceptance */
+    int64_t key;   /* given by the store: ascending in the order of acceptance */
     uint64_t salt; /* random, below 62^6; part of its public id */
     struct store_bytes org;
-    enum event_type type; /* stored by name */
+    enum event_type type;       /* stored by name */
     struct store_bytes payload; /* canonical JSON: the value of the field named like the type */
     wall_us created_us;
     int64_t first_delivery; /* given by the store: its deliveries have consecutive keys from here */
@@ -69,23 +80,23 @@ struct store_event {
 /* One delivery to insert. */
 struct store_target {
     int64_t webhook;
-    mono_ms due;        /* MONO_NEVER: it ends at once, with `state` and `reason` */
-    uint8_t state;      /* DELIVERY_PENDING if due, else FAILED or DROPPED */
+    mono_ms due;   /* MONO_NEVER: it ends at once, with `state` and `reason` */
+    uint8_t state; /* DELIVERY_PENDING if due, else FAILED or DROPPED */
     uint8_t reason;
 };
 
 struct store_delivery {
     int64_t key;
     int64_t event, webhook;
-    uint64_t salt;             /* of its event */
-    enum event_type type;      /* of its event */
+    uint64_t salt;                 /* of its event */
+    enum event_type type;          /* of its event */
     struct store_bytes webhook_id; /* of its webhook */
-    uint8_t webhook_state;     /* of its webhook: tells held from pending */
-    uint8_t state;             /* PENDING, or the terminal state (kept while a redelivery is open) */
+    uint8_t webhook_state;         /* of its webhook: tells held from pending */
+    uint8_t state; /* PENDING, or the terminal state (kept while a redelivery is open) */
     uint8_t reason;
     uint8_t attempt_count;
-    bool redelivery;           /* what is open is a redelivery */
-    mono_ms due;               /* MONO_NEVER: not open */
+    bool redelivery; /* what is open is a redelivery */
+    mono_ms due;     /* MONO_NEVER: not open */
     wall_us created_us;
 };
 
@@ -103,8 +114,9 @@ struct store_attempt {
 struct store_record {
     int64_t delivery;
     struct store_attempt attempt; /* n is given by the store: attempt_count + 1 */
-    uint8_t state; /* PENDING with `due` (again, or held), or terminal with due == MONO_NEVER. For a redelivery that was not
-                      acknowledged the stored terminal state and reason stay, whatever stands here. */
+    uint8_t state; /* PENDING with `due` (again, or held), or terminal with due == MONO_NEVER. For a
+                      redelivery that was not acknowledged the stored terminal state and reason
+                      stay, whatever stands here. */
     uint8_t reason;
     mono_ms due;
 };
@@ -125,7 +137,7 @@ struct store_idempotency {
     uint8_t body_sha256[32];
     int64_t first_event;
     uint32_t count;
-    bool batch;         /* the request had "events", so the answer has */
+    bool batch; /* the request had "events", so the answer has */
     mono_ms expires;
 };
 
@@ -133,27 +145,32 @@ struct store_idempotency {
 
 struct store_options {
     const char *directory; /* SQLite: holds revhook.db and revhook.lock; made (0700) if missing */
-    uint32_t answer_bytes_max;
+    uint32_t answer_bytes_max; /* so much of an attempt's answer is kept; at most
+                                  STORE_ANSWER_BYTES_MAX */
 };
 
-/* Opens (and makes or migrates) a store. On success *store is the caller's, to close with store_close. On error *store is NULL
- * and `error` (of error_bytes) says what is wrong and what to do. store_open_memory never fails but for want of memory. */
-enum store_result store_open_sqlite(const struct store_options *options, struct store **store, char *error,
-                                    size_t error_bytes);
+/* Opens (and makes or migrates) a store. On success *store is the caller's, to close with
+ * store_close. On error *store is NULL and `error` (of error_bytes) says what is wrong and what to
+ * do. store_open_memory never fails but for want of memory. */
+enum store_result store_open_sqlite(const struct store_options *options, struct store **store,
+                                    char *error, size_t error_bytes);
 enum store_result store_open_memory(struct store **store);
 void store_close(struct store *store); /* NULL is fine. Close all readers first. */
 
-/* A reader of an open store; NULL for want of resources. Memory back-end: same thread as the writer only. */
+/* A reader of an open store; NULL for want of resources. Memory back-end: same thread as the writer
+ * only. */
 struct store_reader *store_reader_open(struct store *store);
 void store_reader_close(struct store_reader *reader);
 
-/* The last failure of this store (or reader) in words, for the log; never NULL. */
+/* The last failure of this store, or of this reader, in words, for the log; never NULL. Valid until
+ * the next call. */
 const char *store_error(const struct store *store);
+const char *store_reader_error(const struct store_reader *reader);
 
 /* ---- time ---- */
 
-/* The newest commit's reading of the clock and the id of the boot that it was made in ("" if the store is new). `boot` has
- * room for 64 bytes. dispatcher/clock.h says what is made of it. */
+/* The newest commit's reading of the clock and the id of the boot that it was made in ("" if the
+ * store is new). `boot` has room for 64 bytes. dispatcher/clock.h says what is made of it. */
 enum store_result store_last_commit(struct store *store, struct instant *last, char boot[64]);
 
 /* ---- writing: between begin and commit, one thread ---- */
@@ -161,91 +178,132 @@ enum store_result store_last_commit(struct store *store, struct instant *last, c
 enum store_result store_begin(struct store *store);
 /* Makes everything since begin durable, together with `now` and `boot` for store_last_commit. */
 enum store_result store_commit(struct store *store, struct instant now, const char *boot);
+/* Forgets everything since begin, keys that were given included. Fine where no transaction is open.
+ */
 void store_rollback(struct store *store);
 
 /* Inserts a webhook; sets row->key. STORE_CONFLICT: this id was used before. */
 enum store_result store_webhook_insert(struct store *store, struct store_webhook *row);
-/* Writes url, target, secret, headers, event_types, modified_* of row->key (not its status). A secret of 0 bytes wipes it. */
+/* Writes url, target, secret, headers, event_types, modified_* of row->key (not its status). A
+ * secret of 0 bytes wipes it. */
 enum store_result store_webhook_configure(struct store *store, const struct store_webhook *row);
 /* Writes the status of a webhook. */
-enum store_result store_webhook_status(struct store *store, int64_t webhook, const struct webhook_status *status);
-/* Ends every open delivery of the webhook with state and reason (of those open as a redelivery the old end stands), but for the
- * `except_count` keys in `except`. Sets *settled to how many (may be NULL). */
-enum store_result store_settle(struct store *store, int64_t webhook, enum delivery_state state, enum reason reason,
-                               const int64_t *except, size_t except_count, uint64_t *settled);
+enum store_result store_webhook_status(struct store *store, int64_t webhook,
+                                       const struct webhook_status *status);
+/* Ends every open delivery of the webhook with state and reason (of those open as a redelivery the
+ * old end stands), but for the `except_count` keys in `except`. Sets *settled to how many (may be
+ * NULL). */
+enum store_result store_settle(struct store *store, int64_t webhook, enum delivery_state state,
+                               enum reason reason, const int64_t *except, size_t except_count,
+                               uint64_t *settled);
 
-/* Inserts an event and its deliveries, in the order of `targets`; sets event->key, first_delivery, delivery_count. */
-enum store_result store_accept(struct store *store, struct store_event *event, const struct store_target *targets,
-                               uint32_t target_count);
-/* Finds what was answered under (org, key) and has not expired by `now`: STORE_OK or STORE_NOT_FOUND. */
-enum store_result store_idempotency_find(struct store *store, struct store_bytes org, struct store_bytes key,
-                                         mono_ms now, struct store_idempotency *found);
-/* Remembers it; replaces an expired one. */
-enum store_result store_idempotency_insert(struct store *store, struct store_bytes org, struct store_bytes key,
+/* Inserts an event and its deliveries, in the order of `targets`; sets event->key, first_delivery,
+ * delivery_count. */
+enum store_result store_accept(struct store *store, struct store_event *event,
+                               const struct store_target *targets, uint32_t target_count);
+/* Finds what was answered under (org, key) and has not expired by `now`: STORE_OK or
+ * STORE_NOT_FOUND. */
+enum store_result store_idempotency_find(struct store *store, struct store_bytes org,
+                                         struct store_bytes key, mono_ms now,
+                                         struct store_idempotency *found);
+/* Remembers it; replaces an expired one (and whatever else stands under (org, key): look first, in
+ * the same transaction). */
+enum store_result store_idempotency_insert(struct store *store, struct store_bytes org,
+                                           struct store_bytes key,
                                            const struct store_idempotency *row);
 
-/* Records an attempt and what follows. STORE_NOT_FOUND: no such delivery. */
+/* Records an attempt and what follows. STORE_NOT_FOUND: no such delivery. STORE_CONFLICT: it is not
+ * open (it has its end already). An attempt beyond STORE_ATTEMPTS_MAX moves the delivery but is not
+ * itself kept. */
 enum store_result store_record(struct store *store, const struct store_record *record);
-/* Opens a terminal delivery for one more attempt at `due`. STORE_NOT_FOUND; STORE_CONFLICT: it is open. */
+/* Opens a terminal delivery for one more attempt at `due`. STORE_NOT_FOUND; STORE_CONFLICT: it is
+ * open, or has had STORE_ATTEMPTS_MAX attempts. */
 enum store_result store_reopen(struct store *store, int64_t delivery, mono_ms due);
-/* Visits open deliveries of `webhook` behind (due, key), ascending, at most `limit`; *more tells whether others follow. Sees
- * what this transaction has written. May also be called outside of one, by the writing thread. */
-enum store_result store_pending_after(struct store *store, int64_t webhook, mono_ms due, int64_t key, unsigned limit,
-                                      bool (*visit)(void *ctx, const struct store_pending *row), void *ctx,
-                                      bool *more);
-/* Removes up to `limit` events created before `before_us` that have no open delivery, with their deliveries and attempts, and
- * idempotency keys expired by `now`. *removed: how many events. */
-enum store_result store_purge(struct store *store, wall_us before_us, mono_ms now, unsigned limit, unsigned *removed);
+/* Visits open deliveries of `webhook` behind (due, key), ascending, at most `limit`; *more tells
+ * whether others follow. Sees what this transaction has written. May also be called outside of one,
+ * by the writing thread. */
+enum store_result store_pending_after(struct store *store, int64_t webhook, mono_ms due,
+                                      int64_t key, unsigned limit,
+                                      bool (*visit)(void *ctx, const struct store_pending *row),
+                                      void *ctx, bool *more);
+/* Removes up to `limit` events created before `before_us` that have no open delivery, with their
+ * deliveries and attempts, and up to `limit` idempotency keys expired by `now`. *removed: how many
+ * events or how many keys, whichever is more; so the caller goes on while it equals `limit`. */
+enum store_result store_purge(struct store *store, wall_us before_us, mono_ms now, unsigned limit,
+                              unsigned *removed);
 
 /* ---- at start, writing thread, outside of a transaction ---- */
 
-/* Visits every webhook that is not deleted; `has_open` tells whether it has open deliveries. Quick at any number of those. */
-enum store_result store_recover(struct store *store,
-                                bool (*visit)(void *ctx, const struct store_webhook *row, bool has_open), void *ctx);
+/* Visits every webhook that is not deleted; `has_open` tells whether it has open deliveries. Quick
+ * at any number of those. Deliveries of deleted webhooks that were in flight when the service
+ * stopped are ended first (dropped, webhook_deleted); if there is no space for that they stay open
+ * until the next start. */
+enum store_result
+store_recover(struct store *store,
+              bool (*visit)(void *ctx, const struct store_webhook *row, bool has_open), void *ctx);
 /* How many deliveries are open, counted once at start. */
 enum store_result store_open_count(struct store *store, uint64_t *count);
 
 /* ---- after a commit, writing thread ---- */
 
-/* A step of house-keeping that is due after commits (SQLite: a short passive checkpoint when the log has grown). */
+/* A step of house-keeping that is due after commits (SQLite: a short passive checkpoint when the
+ * log has grown). */
 void store_tend(struct store *store);
 
 /* ---- reading ---- */
 
 /* One webhook by its id within `org`; deleted ones are STORE_NOT_FOUND. `visit` is called once. */
-enum store_result store_webhook_get(struct store_reader *reader, struct store_bytes org, struct store_bytes id,
-                                    bool (*visit)(void *ctx, const struct store_webhook *row), void *ctx);
-/* The key of a webhook by id within `org`, deleted ones too (their deliveries can still be looked at). */
-enum store_result store_webhook_key(struct store_reader *reader, struct store_bytes org, struct store_bytes id,
-                                    int64_t *key);
+enum store_result store_webhook_get(struct store_reader *reader, struct store_bytes org,
+                                    struct store_bytes id,
+                                    bool (*visit)(void *ctx, const struct store_webhook *row),
+                                    void *ctx);
+/* The key of a webhook by id within `org`, deleted ones too (their deliveries can still be looked
+ * at). */
+enum store_result store_webhook_key(struct store_reader *reader, struct store_bytes org,
+                                    struct store_bytes id, int64_t *key);
 /* All webhooks of `org` that are not deleted, oldest first. */
 enum store_result store_webhook_list(struct store_reader *reader, struct store_bytes org,
-                                     bool (*visit)(void *ctx, const struct store_webhook *row), void *ctx);
-/* One event by key; STORE_NOT_FOUND also where salt or org differ. Events first .. first+count-1 of one request likewise. */
-enum store_result store_event_get(struct store_reader *reader, struct store_bytes org, int64_t key, uint64_t salt,
-                                  bool (*visit)(void *ctx, const struct store_event *row), void *ctx);
-/* Events of `org` with key below `before` (0: from the newest), newest first, at most `limit`; `type` -1: any. */
-enum store_result store_event_list(struct store_reader *reader, struct store_bytes org, int64_t before, int type,
-                                   unsigned limit, bool (*visit)(void *ctx, const struct store_event *row), void *ctx);
+                                     bool (*visit)(void *ctx, const struct store_webhook *row),
+                                     void *ctx);
+/* One event by key; STORE_NOT_FOUND also where salt or org differ. Events first .. first+count-1 of
+ * one request are read by store_event_list with `before` first+count and `limit` count. */
+enum store_result store_event_get(struct store_reader *reader, struct store_bytes org, int64_t key,
+                                  uint64_t salt,
+                                  bool (*visit)(void *ctx, const struct store_event *row),
+                                  void *ctx);
+/* Events of `org` with key below `before` (0: from the newest), newest first, at most `limit`;
+ * `type` -1: any. */
+enum store_result store_event_list(struct store_reader *reader, struct store_bytes org,
+                                   int64_t before, int type, unsigned limit,
+                                   bool (*visit)(void *ctx, const struct store_event *row),
+                                   void *ctx);
 
 struct store_delivery_filter {
     struct store_bytes org;
-    int64_t webhook;  /* 0: any */
-    int64_t event;    /* 0: any */
-    int state;        /* enum delivery_state as shown: PENDING and HELD are open (by the webhook's state), IN_FLIGHT is not
-                         known here: ask for PENDING. -1: any */
-    int64_t before;   /* keys below; 0: from the newest */
+    int64_t webhook; /* 0: any */
+    int64_t event;   /* 0: any */
+    int state; /* enum delivery_state as shown: PENDING and HELD are open (by the webhook's state;
+                  open redeliveries too, which are not found under their old end), IN_FLIGHT is not
+                  known here: ask for PENDING. -1: any */
+
+    int64_t before; /* keys below; 0: from the newest */
     unsigned limit;
 };
 
-/* Deliveries by filter, newest first. */
-enum store_result store_delivery_list(struct store_reader *reader, const struct store_delivery_filter *filter,
-                                      bool (*visit)(void *ctx, const struct store_delivery *row), void *ctx);
+/* Deliveries by filter, newest first. The work is bounded by `limit`, the number of webhooks of
+ * `org` and, with `event`, its deliveries; not by how many rows do not match. */
+enum store_result store_delivery_list(struct store_reader *reader,
+                                      const struct store_delivery_filter *filter,
+                                      bool (*visit)(void *ctx, const struct store_delivery *row),
+                                      void *ctx);
 /* One delivery by key; STORE_NOT_FOUND also where salt or org differ. */
-enum store_result store_delivery_get(struct store_reader *reader, struct store_bytes org, int64_t key, uint64_t salt,
-                                     bool (*visit)(void *ctx, const struct store_delivery *row), void *ctx);
+enum store_result store_delivery_get(struct store_reader *reader, struct store_bytes org,
+                                     int64_t key, uint64_t salt,
+                                     bool (*visit)(void *ctx, const struct store_delivery *row),
+                                     void *ctx);
 /* The attempts of one delivery, first to last. */
 enum store_result store_attempt_list(struct store_reader *reader, int64_t delivery,
-                                     bool (*visit)(void *ctx, const struct store_attempt *row), void *ctx);
+                                     bool (*visit)(void *ctx, const struct store_attempt *row),
+                                     void *ctx);
 
 #endif

@@ -1,13 +1,15 @@
 /* Words of the enums in types.h, straight from the rows of the schema's .def files.
  *
- * Owns: the two directions between a number and its word. Refuses: to invent a word; a number that no row has reads "?", a
- * word that no row has reads -1. Look-ups by word are linear but for event types, which are searched by halves: their rows
- * stand in alphabetical order (a test holds them to it). */
+ * Owns: the two directions between a number and its word. Refuses: to invent a word; a number that
+ * no row has reads "?", a word that no row has reads -1. Look-ups by word are linear but for event
+ * types, which are searched by halves: their rows stand in alphabetical order (a test holds them to
+ * it). */
 #include "core/types.h"
 
 #include <string.h>
 
-static const char *const webhook_states[] = {"unverified", "active", "degraded", "inactive", "deleted"};
+static const char *const webhook_states[] = {"unverified", "active", "degraded", "inactive",
+                                             "deleted"};
 static const char *const delivery_states[] = {"pending",   "in_flight", "held",
                                               "delivered", "failed",    "dropped"};
 

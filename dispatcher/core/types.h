@@ -1,5 +1,6 @@
-/* The nouns of the core: states, events, reasons and outcomes, each made from the rows of one of the schema's .def files, and the
- * small values that the core, the store and the shell hand to each other. No behaviour, no memory, no I/O. */
+/* The nouns of the core: states, events, reasons and outcomes, each made from the rows of one of
+ * the schema's .def files, and the small values that the core, the store and the shell hand to each
+ * other. No behaviour, no memory, no I/O. */
 #ifndef REVHOOK_CORE_TYPES_H
 #define REVHOOK_CORE_TYPES_H
 
@@ -88,24 +89,26 @@ struct event_set {
     uint64_t bits[(EVENT_TYPE_COUNT + 63) / 64];
 };
 
-/* The state of one webhook as one value: what is committed to the store, and what a change proposes. All times are on the
- * service's time line but for those that end in `_us`. */
+/* The state of one webhook as one value: what is committed to the store, and what a change
+ * proposes. All times are on the service's time line but for those that end in `_us`. */
 struct webhook_status {
-    uint8_t state;                 /* enum webhook_state */
-    uint8_t reason;                /* enum reason: why it is not active; none when it is */
-    bool verified;                 /* this generation, one (url, secret) pair, has echoed a challenge */
-    uint32_t generation;           /* counts (url, secret) pairs, from 1 */
+    uint8_t state;       /* enum webhook_state */
+    uint8_t reason;      /* enum reason: why it is not active; none when it is */
+    bool verified;       /* this generation, one (url, secret) pair, has echoed a challenge */
+    uint32_t generation; /* counts (url, secret) pairs, from 1 */
     uint32_t consecutive_failures; /* deliveries in a row that used up their attempts */
     uint32_t verify_count;         /* verify requests made in the present run */
     wall_us since_us;              /* when `state` began */
     wall_us last_success_us;       /* the last acknowledged delivery; 0 if none */
     mono_ms verify_since;          /* when the present window or probing began */
     mono_ms verify_next;           /* the next verify request; MONO_NEVER if none is planned */
-    mono_ms verify_until;          /* when the window, or the time allowed for probing, ends; MONO_NEVER if none runs */
+    mono_ms verify_until; /* when the window, or the time allowed for probing, ends; MONO_NEVER if
+                             none runs */
 };
 
-/* Words for the enums, as they stand in the .def files; never NULL. "?" for a value out of range. Any thread. */
-const char *webhook_state_name(enum webhook_state state); /* "unverified" ... */
+/* Words for the enums, as they stand in the .def files; never NULL. "?" for a value out of range.
+ * Any thread. */
+const char *webhook_state_name(enum webhook_state state);   /* "unverified" ... */
 const char *delivery_state_name(enum delivery_state state); /* "pending" ... */
 const char *reason_name(enum reason reason);
 const char *reason_text(enum reason reason);

@@ -1,10 +1,11 @@
-/* Words: every enum value has its word and is found by it; the event types stand in alphabetical order, as the search needs. */
+/* Words: every enum value has its word and is found by it; the event types stand in alphabetical
+ * order, as the search needs. */
 #include "core/types.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <cmocka.h>
 
 static void every_event_type_is_found_by_its_word(void **state)
 {
@@ -23,9 +24,11 @@ static void every_other_word_is_found(void **state)
 {
     (void)state;
     for (int i = 0; i < WEBHOOK_STATE_COUNT; i++)
-        assert_int_equal(webhook_state_from_name(webhook_state_name(i), strlen(webhook_state_name(i))), i);
+        assert_int_equal(
+            webhook_state_from_name(webhook_state_name(i), strlen(webhook_state_name(i))), i);
     for (int i = 0; i < DELIVERY_STATE_COUNT; i++)
-        assert_int_equal(delivery_state_from_name(delivery_state_name(i), strlen(delivery_state_name(i))), i);
+        assert_int_equal(
+            delivery_state_from_name(delivery_state_name(i), strlen(delivery_state_name(i))), i);
     for (int i = 0; i < REASON_COUNT; i++)
         assert_int_equal(reason_from_name(reason_name(i), strlen(reason_name(i))), i);
     for (int i = 0; i < OUTCOME_COUNT; i++)

@@ -1,0 +1,136 @@
+/* How much of a backlog is in memory.
+ *
+ * Owns: the queue of each webhook, ordered by (due, key), and the frontier behind which its open
+ * deliveries are in the store alone. Refuses: to lose one. Whatever is forgotten here is open in
+ * the store, with the due time that the store was told.
+ *
+ * The invariant. While a webhook is `spilled`, every open delivery of it up to (frontier_due,
+ * frontier_key) is in memory or in flight, and none behind. While it is not, all are. Reports from
+ * the store come in the order of its commits, and a refill is read at its place in that order; so
+ * what was accepted before it is in its answer, and what is accepted after it is reported after it.
+ * The one thing that could fall between is a retry, forgotten here after a refill was asked for and
+ * before its answer came: then the answer is stale, is thrown away, and the question is asked
+ * again. */
+#include "core/parts.h"
+
+#define WINDOW_SMALL 64 /* per webhook, when memory is short */
+
+static unsigned window(const struct core *core)
+{
+    return core->queued < core->config.memory_max ? core->config.window_max : WINDOW_SMALL;
+}
+
+static bool behind(const struct webhook *webhook, mono_ms due, int64_t key)
+{
+    return webhook->spilled && (due != webhook->frontier_due ? due > webhook->frontier_due
+                                                             : key > webhook->frontier_key);
+}
+
+static void queue_push(struct core *core, struct webhook *webhook, struct delivery *delivery)
+{
+    heap_insert(&webhook->queue, &delivery->node, delivery->due, delivery->key);
+    webhook->queued++;
+    core->queued++;
+}
+
+struct delivery *backlog_take(struct core *core, struct webhook *webhook)
+{
+    struct heap_node *node = heap_min(&webhook->queue);
+    heap_remove(&webhook->queue, node);
+    webhook->queued--;
+    core->queued--;
+    return HEAP_ENTRY(node, struct delivery, node);
+}
+
+void backlog_clear(struct core *core, struct webhook *webhook)
+{
+    struct heap_node *node = NULL;
+    struct delivery_list all = {NULL, NULL};
+    while ((node = heap_walk(&webhook->queue, node)))
+        list_push(&all, HEAP_ENTRY(node, struct delivery, node));
+    webhook->queue.root = NULL;
+    core->queued -= webhook->queued;
+    webhook->queued = 0;
+    webhook->spilled = false;
+    for (struct delivery *delivery; (delivery = list_pop(&all));)
+        list_push(&core->gone, delivery);
+}
+
+/* Keeps the earlier half of a window that overflows; the rest is left to the store. */
+static void trim(struct core *core, struct webhook *webhook)
+{
+    struct delivery_list kept = {NULL, NULL};
+    for (unsigned keep = window(core) / 2; keep > 0; keep--)
+        list_push(&kept, backlog_take(core, webhook));
+    webhook->frontier_due = kept.tail->due;
+    webhook->frontier_key = kept.tail->key;
+    backlog_clear(core, webhook);
+    webhook->spilled = true;
+    webhook->refill_stale = webhook->refilling;
+    for (struct delivery *delivery; (delivery = list_pop(&kept));)
+        queue_push(core, webhook, delivery);
+}
+
+void backlog_insert(struct core *core, struct webhook *webhook, struct delivery *delivery)
+{
+    if (behind(webhook, delivery->due, delivery->key)) {
+        webhook->refill_stale |= webhook->refilling && delivery->attempt_count > 0;
+        list_push(&core->gone, delivery);
+        return;
+    }
+    queue_push(core, webhook, delivery);
+    if (webhook->queued > window(core))
+        trim(core, webhook);
+}
+
+void backlog_want(struct core *core, struct webhook *webhook, struct update *update)
+{
+    if (!webhook->spilled || webhook->refilling || webhook->changing ||
+        webhook->status.state != WEBHOOK_ACTIVE || webhook->queued > window(core) / 4)
+        return;
+    webhook->refilling = true;
+    webhook->refill_stale = false;
+    webhook->refill_limit = window(core) / 2;
+    core->queued += webhook->refill_limit;
+    emit(update, EFFECT_REFILL, webhook, NULL)->limit = webhook->refill_limit;
+}
+
+static bool is_in_flight(const struct webhook *webhook, int64_t key)
+{
+    for (const struct delivery *delivery = webhook->flight; delivery;
+         delivery = delivery->flight_next)
+        if (delivery->key == key)
+            return true;
+    return false;
+}
+
+void backlog_refilled(struct core *core, const struct core_event *event)
+{
+    struct webhook *webhook = event->webhook;
+    struct delivery_list rows = event->deliveries;
+    assert(webhook->refilling);
+    webhook->refilling = false;
+    core->queued -= webhook->refill_limit;
+    if (webhook->refill_stale) {
+        for (struct delivery *delivery; (delivery = list_pop(&rows));)
+            list_push(&core->gone, delivery);
+        return;
+    }
+    webhook->spilled = event->more;
+    if (rows.tail) {
+        webhook->frontier_due = rows.tail->due;
+        webhook->frontier_key = rows.tail->key;
+    }
+    for (struct delivery *delivery; (delivery = list_pop(&rows));) {
+        /* A redelivery asked for within the same millisecond can put the frontier before a delivery
+         * in flight. */
+        if (is_in_flight(webhook, delivery->key)) {
+            list_push(&core->gone, delivery);
+            continue;
+        }
+        delivery->state = DELIVERY_PENDING;
+        if (webhook->status.state != WEBHOOK_ACTIVE)
+            delivery_apply(delivery, DELIVERY_HOLD);
+        queue_push(core, webhook, delivery);
+    }
+}
