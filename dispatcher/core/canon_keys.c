@@ -14,7 +14,7 @@ enum {
     PAIRWISE_KEYS_MAX = 32 /* objects with more keys than this are sorted instead */
 };
 
-/* Equal keys have equal tags. The first and last eight bytes and the length are what differs in
+/* Equal keys have equal tags. The length and the bytes at both ends are what differs in
  * practice; keys that are made to share a tag are still told apart, by all of their bytes. */
 static uint64_t key_tag(const char *at, size_t bytes)
 {
@@ -24,10 +24,12 @@ static uint64_t key_tag(const char *at, size_t bytes)
     if (bytes >= 8) {
         first = canon_load8(at);
         last = canon_load8(at + bytes - 8);
-    } else {
-        for (size_t i = 0; i < bytes; i++) {
-            first = first << 8 | (unsigned char)at[i];
-        }
+    } else if (bytes >= 4) {
+        first = canon_load4(at);
+        last = canon_load4(at + bytes - 4);
+    } else if (bytes > 0) {
+        first = (unsigned char)at[0] | (unsigned)(unsigned char)at[bytes / 2] << 8 |
+                (unsigned)(unsigned char)at[bytes - 1] << 16;
     }
     return (first ^ (last << 29 | last >> 35) ^ bytes) * UINT64_C(0x9e3779b97f4a7c15);
 }

@@ -134,31 +134,38 @@ static bool is_power_of_two(double x)
     return (bits & ((UINT64_C(1) << 52) - 1)) == 0;
 }
 
-/*
- * The decimal with `count` digits that JavaScript would choose for x (positive, finite) if it
- * had to use that many. False if no decimal of that length reads back as x.
- */
-static bool closest_that_reads_back(double x, unsigned count, char text[40], const char **start)
+/* Whether some decimal with `count` digits or fewer reads back as x (positive, finite). */
+static bool fits_in_digits(double x, unsigned count)
 {
-    text[0] = ' ';
-    snprintf(text + 1, 39, "%.*e", (int)count - 1, x);
-    *start = text + 1;
+    char text[40] = " ";
+
+    snprintf(text + 1, sizeof(text) - 1, "%.*e", (int)count - 1, x);
     if (strtod(text + 1, NULL) == x) {
         return true;
     }
-    if (!is_power_of_two(x)) {
-        return false;
+    return is_power_of_two(x) && strtod(increment(text), NULL) == x;
+}
+
+/*
+ * Whether the decimal, written as `wanted` and read back as x, is the one of its length that
+ * JavaScript would choose: the closest to x, or at a power of two the next one if that fails.
+ */
+static bool is_closest(const char *wanted, unsigned count, double x)
+{
+    char text[40] = " ";
+
+    snprintf(text + 1, sizeof(text) - 1, "%.*e", (int)count - 1, x);
+    if (strcmp(text + 1, wanted) == 0) {
+        return true;
     }
-    *start = increment(text);
-    return strtod(*start, NULL) == x;
+    return is_power_of_two(x) && strtod(text + 1, NULL) != x &&
+           strcmp(increment(text), wanted) == 0;
 }
 
 /* Whether JavaScript prints the double nearest to the decimal with exactly these digits. */
 static bool decimal_is_shortest(const struct decimal *d)
 {
     char wanted[40];
-    char text[40];
-    const char *start;
     double x;
 
     decimal_print_e(d, wanted, sizeof(wanted));
@@ -166,10 +173,7 @@ static bool decimal_is_shortest(const struct decimal *d)
     if (x == 0 || x - x != 0) { /* too small, or infinite */
         return false;
     }
-    if (d->count > 1 && closest_that_reads_back(x, d->count - 1, text, &start)) {
-        return false;
-    }
-    return closest_that_reads_back(x, d->count, text, &start) && strcmp(start, wanted) == 0;
+    return is_closest(wanted, d->count, x) && (d->count == 1 || !fits_in_digits(x, d->count - 1));
 }
 
 static bool decimal_survives(const struct decimal *d)

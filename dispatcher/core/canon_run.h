@@ -37,6 +37,14 @@ static inline uint64_t canon_load8(const void *at)
     return word;
 }
 
+static inline uint32_t canon_load4(const void *at)
+{
+    uint32_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
 /* Writes one byte; false if it does not fit. */
 static inline bool canon_put_byte(struct canon_run *r, char byte)
 {
