@@ -190,8 +190,7 @@ describe('what is refused', () => {
       const to = receiver.endpoint('/many');
       const ids = [];
       for (let n = 0; n < 101; n++) ids.push((await own.createWebhook({ url: to.url, event_types: ['work_created'] })).id);
-      await own.settle();
-      assert.equal((await own.ok('webhooks.list', { status: ['active'] })).webhooks.length, ids.length);
+      for (const id of ids) await own.waitActive(id);
       const res = await own.call('events.publish', { events: events(1000) });
       assertError(res, 400, 'value_not_permitted', { field_name: 'events', reason: REASON });
       assert.deepEqual([await own.events(), await own.deliveries()], [[], []]);
@@ -239,7 +238,7 @@ describe('canonical bytes', () => {
     ['\\u003c&>', '<&>'], ['\\u2028\\u2029', '\u2028\u2029'], ['\\u007f', '\u007f'], ['\\ud83d\\ude00', '😀'], ['😀', '😀'], ['\\uFFFF', '\uffff'], ['日本語', '日本語'],
   ];
   proves(`strings: ${strings.length} cases come out as JSON.stringify prints them, keys too`, async () => {
-    const { payload, request } = await onTheWire(`{"s":[${strings.map(([from]) => `"${from}"`).join(',')}],"k":{${strings.slice(0, 3).map(([from]) => `"${from}":1`).join(',').replace(',"\\u00e9":1', '')},"\\u00fc":2}}`);
+    const { payload, request } = await onTheWire(`{"s":[${strings.map(([from]) => `"${from}"`).join(',')}],"k":{"\\u0041":1,"a\\/b":1,"\\u00fc":2}}`);
     const wanted = `{"s":[${strings.map(([, to]) => `"${to}"`).join(',')}],"k":{"A":1,"a/b":1,"ü":2}}`;
     assert.equal(payload, wanted);
     assert.equal(JSON.stringify(JSON.parse(request.text)), request.text);

@@ -325,6 +325,14 @@ export class Daemon {
   }
 }
 
-export function startDaemon(options) {
-  return new Daemon(options).start();
+export async function startDaemon(options) {
+  const daemon = new Daemon(options);
+  try {
+    return await daemon.start();
+  } catch (error) {
+    daemon.child?.kill('SIGKILL');
+    daemon.removeData();
+    daemons.delete(daemon);
+    throw error;
+  }
 }

@@ -126,14 +126,12 @@ export class Endpoint {
     this.onVerify = null;
   }
 
-  /** Answer up to `count` held requests, oldest first. */
+  /** Answer up to `count` held requests, oldest first, with an action or with what a function of the request says. */
   release(count = Infinity, action = {}) {
-    let done = 0;
-    while (this.held.length && done < count) {
-      this.held.shift()(action);
-      done++;
+    for (let done = 0; this.held.length && done < count; done++) {
+      const { received, answer } = this.held.shift();
+      answer(typeof action === 'function' ? action(received) : action);
     }
-    return done;
   }
 
   /** Wait until `count` event requests have come (a bounded wait). */
@@ -237,14 +235,14 @@ export class Receiver {
         endpoint.openMax = Math.max(endpoint.openMax, endpoint.open);
         res.on('close', () => endpoint.open--);
       }
-      perform(endpoint.action(received), res, endpoint);
+      perform(endpoint.action(received), res, endpoint, received);
     });
   }
 }
 
-function perform(action, res, endpoint) {
+function perform(action, res, endpoint, received) {
   if (action.hold) {
-    endpoint.held.push((then) => perform(then, res, endpoint));
+    endpoint.held.push({ received, answer: (then) => perform(then, res, endpoint, received) });
   } else if (action.hang) {
     // The socket stays open until the sender gives up or the receiver closes.
   } else if (action.reset) {
@@ -259,7 +257,7 @@ function perform(action, res, endpoint) {
     const timer = setInterval(() => res.write(Buffer.alloc(action.drip.bytes, 32)), action.drip.everyMs);
     res.on('close', () => clearInterval(timer));
   } else if (action.delayMs) {
-    const timer = setTimeout(() => perform({ ...action, delayMs: 0 }, res, endpoint), action.delayMs);
+    const timer = setTimeout(() => perform({ ...action, delayMs: 0 }, res, endpoint, received), action.delayMs);
     res.on('close', () => clearTimeout(timer));
   } else {
     const body = action.body ?? '{}';

@@ -1,6 +1,17 @@
 // How a test is declared: a failure tells what was expected and seen, and what the daemon said meanwhile.
 import { test } from 'node:test';
-import { stderrTails } from './daemon.mjs';
+import { startDaemon, stderrTails } from './daemon.mjs';
+import { startReceiver } from './receiver.mjs';
+
+/** Add the end of every running daemon's stderr to an error, once. */
+function tell(error) {
+  const tails = stderrTails();
+  if (tails && error instanceof Error && !error.message.includes('--- stderr of')) {
+    error.message += `\n${tails}`;
+    error.stack += `\n${tails}`;
+  }
+  return error;
+}
 
 /** A test, named for what it proves. Failing, it carries the end of every running daemon's stderr. */
 export function proves(name, options, fn) {
@@ -9,12 +20,35 @@ export function proves(name, options, fn) {
     try {
       await fn(t);
     } catch (error) {
-      const tails = stderrTails();
-      if (tails && error instanceof Error && !error.message.includes('--- stderr of')) {
-        error.message += `\n${tails}`;
-        error.stack += `\n${tails}`;
-      }
+      throw tell(error);
+    }
+  });
+}
+
+/**
+ * A test with a world of its own: fn({daemon, receiver, to, t}) gets a daemon (of `daemonOptions`), a receiver and one
+ * endpoint of it. At the end the daemon must stop cleanly.
+ */
+export function inWorld(name, daemonOptions, fn) {
+  if (typeof daemonOptions === 'function') [daemonOptions, fn] = [{}, daemonOptions];
+  proves(name, async (t) => {
+    const receiver = await startReceiver();
+    const daemon = await startDaemon(daemonOptions).catch(async (error) => {
+      await receiver.close();
       throw error;
+    });
+    try {
+      await fn({ daemon, receiver, to: receiver.endpoint('/hook'), t });
+    } catch (error) {
+      tell(error);
+      await receiver.close();
+      await daemon.end().catch(() => {});
+      throw error;
+    }
+    try {
+      await daemon.end();
+    } finally {
+      await receiver.close();
     }
   });
 }
