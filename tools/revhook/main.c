@@ -25,6 +25,7 @@ static const struct option_row publish_options[] = {
     {"file", "FILE", "publish the events of a file, one JSON object a line; - for standard input",
      false},
     {"count", "N", "publish the same event N times", false},
+    {"batch", "N", "events in one request, at most 1000 (the default)", false},
     {"idempotency-key", "K", "a repeated request with this key publishes nothing new", false},
     {"quiet", NULL, "do not print a line for each event", false},
     END,
@@ -106,7 +107,7 @@ static const struct command commands[] = {
     {"publish", "[TYPE]", 0, 1, "publish an event, or a file of events",
      "The text of --data is sent as it is given; numbers keep their digits.\n"
      "Each line of --file is a full event: {\"type\":\"work_created\",\"work_created\":{...}}.\n"
-     "Many events go in requests of up to 1,000; a request is published whole or not at all.\n"
+     "Many events go in requests of --batch; a request is published whole or not at all.\n"
      "When several requests are needed, the second uses the idempotency key K-2, and so on.\n"
      "Printed for each event: its id, its type, and to how many webhooks it goes.",
      publish_options, publish_run},

@@ -40,6 +40,7 @@ struct publication {
     struct text body;
     long lines[BATCH_EVENTS_MAX]; /* line of the file each event of the batch came from, or 0 */
     int events;                   /* in the batch */
+    long batch;                   /* most events in a batch */
     long requests;
     long published;
     long long deliveries;
@@ -207,7 +208,7 @@ static bool add_event(struct publication *all, const struct span *pieces, int co
     size_t bytes = 0;
     for (int i = 0; i < count; i++)
         bytes += pieces[i].length;
-    if (all->events == BATCH_EVENTS_MAX ||
+    if (all->events == all->batch ||
         (all->events > 0 && all->body.length + bytes > BATCH_BYTES_MAX))
         if (!flush_batch(all))
             return false;
@@ -307,7 +308,9 @@ int publish_run(const struct cli *cli)
     const char *file = args_value(cli, "file");
     const char *key = args_value(cli, "idempotency-key");
     long count = 1;
-    if (!args_number(cli, "count", 1, 10000000, &count))
+    long batch = BATCH_EVENTS_MAX;
+    if (!args_number(cli, "count", 1, 10000000, &count) ||
+        !args_number(cli, "batch", 1, BATCH_EVENTS_MAX, &batch))
         return EXIT_USAGE;
     if (file == NULL && cli->positional_count == 0)
         return usage_error(cli, "publish needs an event type, or --file");
@@ -324,6 +327,7 @@ int publish_run(const struct cli *cli)
     if (all == NULL)
         out_of_memory();
     all->cli = cli;
+    all->batch = batch;
     clock_gettime(CLOCK_MONOTONIC, &all->started);
     int status =
         file != NULL ? publish_file(all, file) : publish_one(all, cli->positionals[0], count);
