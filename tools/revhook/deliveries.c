@@ -44,7 +44,7 @@ int deliveries_list_run(const struct cli *cli)
 static void print_first_line(const char *body)
 {
     size_t n = strcspn(body, "\r\n");
-    bool whole = body[n] == '\0' && n <= ANSWER_SHOWN_BYTES;
+    bool whole = body[n + strspn(body + n, "\r\n")] == '\0' && n <= ANSWER_SHOWN_BYTES;
     char line[ANSWER_SHOWN_BYTES + 1];
     if (n > ANSWER_SHOWN_BYTES)
         n = ANSWER_SHOWN_BYTES;
