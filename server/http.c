@@ -1,0 +1,291 @@
+/* The loop's thread: connections in, jobs from other threads, and the end.
+ *
+ * Owns: the h2o context, the listener and its cap, the list of connections, the queue of jobs.
+ * Happy path: the loop sleeps in epoll; a connection is accepted and given to libh2o; whole
+ * requests come out in http_request.c; finished work of other threads comes in as jobs, all that
+ * wait in one wake-up.
+ *
+ * Failure modes: at the cap the listener is not read, so further clients wait in the kernel's queue
+ * until one of ours closes; when no descriptor is left the listener rests for a moment instead of
+ * spinning. libh2o never ends an idle connection at a shutdown by itself: at the end every socket
+ * is shut down and the loop runs on until all are gone or a deadline passes.
+ *
+ * Refuses: HTTP/2 (it is on by default in this library, even on plain text, and this version of it
+ * lacks fixes), TLS, and to know what a request means. */
+#include "server/http_inside.h"
+
+#include "dispatcher/clock.h"
+#include "dispatcher/log.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+
+#define ACCEPTS_AT_ONCE   16   /* so that accepting does not starve requests */
+#define ACCEPT_RETRY_MS   100  /* rest when no descriptor is left */
+#define LINGER_MS         2000 /* time a refused client has to stop sending */
+#define FULL_LOG_EVERY_MS 60000
+#define CLOSE_PATIENCE_MS 200 /* for sockets that were shut down to be closed */
+#define STOPPING_CHECK_MS 10
+#define SERVER_NAME       "revhook"
+
+/* ---- connections ---- */
+
+static void listen_again(struct http *http);
+
+static void on_close(void *data)
+{
+    struct connection *connection = data;
+    struct http *http = connection->http;
+    if (connection->prev != NULL)
+        connection->prev->next = connection->next;
+    else
+        http->connections = connection->next;
+    if (connection->next != NULL)
+        connection->next->prev = connection->prev;
+    free(connection);
+    http->connection_count--;
+    listen_again(http);
+}
+
+void http_connection_add(struct http *http, h2o_socket_t *sock)
+{
+    struct connection *connection = h2o_mem_alloc(sizeof(*connection));
+    *connection = (struct connection){http, sock, NULL, http->connections};
+    if (http->connections != NULL)
+        http->connections->prev = connection;
+    http->connections = connection;
+    http->connection_count++;
+    sock->on_close.cb = on_close;
+    sock->on_close.data = connection;
+}
+
+static void stop_listening(struct http *http)
+{
+    if (http->listener != NULL && http->listening)
+        h2o_socket_read_stop(http->listener);
+    http->listening = false;
+}
+
+static void log_full(struct http *http)
+{
+    int64_t now = clock_span_ms();
+    if (http->full_logged_ms != 0 && now - http->full_logged_ms < FULL_LOG_EVERY_MS)
+        return;
+    http->full_logged_ms = now;
+    LOG(connections_full, LOG_NUMBER("connections", http->connection_count));
+}
+
+static void on_accept(h2o_socket_t *listener, const char *error)
+{
+    struct http *http = listener->data;
+    if (error != NULL)
+        return;
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        unsigned timeout_ms = (unsigned)http->options.response_timeout_ms;
+        h2o_socket_t *sock;
+        int on = 1;
+        if (http->connection_count >= http->options.connections_max) {
+            stop_listening(http);
+            log_full(http);
+            return;
+        }
+        sock = h2o_evloop_socket_accept(listener);
+        if (sock == NULL) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                stop_listening(http);
+                h2o_timeout_link(http->loop, &http->accept_retry, &http->accept_retry_entry);
+            }
+            return;
+        }
+        http_connection_add(http, sock);
+        setsockopt(h2o_socket_get_fd(sock), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        /* What was written before a close and is never taken must not stay in the kernel for long
+         * either. */
+        setsockopt(h2o_socket_get_fd(sock), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
+                   sizeof(timeout_ms));
+        h2o_accept(&http->accept, sock);
+    }
+}
+
+static void listen_again(struct http *http)
+{
+    if (http->listener == NULL || http->listening ||
+        h2o_timeout_is_linked(&http->accept_retry_entry) ||
+        http->connection_count >= http->options.connections_max)
+        return;
+    http->listening = true;
+    h2o_socket_read_start(http->listener, on_accept);
+}
+
+static void on_accept_retry(h2o_timeout_entry_t *entry)
+{
+    listen_again(H2O_STRUCT_FROM_MEMBER(struct http, accept_retry_entry, entry));
+}
+
+/* ---- jobs ---- */
+
+void http_post(struct http *http, struct http_job *job)
+{
+    bool first;
+    job->next = NULL;
+    pthread_mutex_lock(&http->lock);
+    first = http->jobs == NULL;
+    *http->jobs_end = job;
+    http->jobs_end = &job->next;
+    pthread_mutex_unlock(&http->lock);
+    if (first)
+        h2o_multithread_send_message(&http->receiver, &http->wake);
+}
+
+static void on_wake(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+{
+    struct http *http = H2O_STRUCT_FROM_MEMBER(struct http, receiver, receiver);
+    struct http_job *job, *next;
+    /* The message is free before the list is empty: who finds it empty may send again. */
+    while (!h2o_linklist_is_empty(messages))
+        h2o_linklist_unlink(messages->next);
+    pthread_mutex_lock(&http->lock);
+    job = http->jobs;
+    http->jobs = NULL;
+    http->jobs_end = &http->jobs;
+    pthread_mutex_unlock(&http->lock);
+    for (; job != NULL; job = next) {
+        next = job->next;
+        job->run(job);
+    }
+}
+
+/* ---- the thread ---- */
+
+static void set_up(struct http *http)
+{
+    h2o_hostconf_t *host;
+    h2o_config_init(&http->config);
+    http->config.http1.upgrade_to_http2 = 0;
+    http->config.http1.req_timeout = (uint64_t)http->options.request_timeout_ms;
+    http->config.max_request_entity_size = http->options.request_bytes_max;
+    http->config.server_name = h2o_iovec_init(H2O_STRLIT(SERVER_NAME));
+    host = h2o_config_register_host(&http->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    http_request_register(http, host);
+
+    http->loop = h2o_evloop_create();
+    h2o_context_init(&http->context, http->loop, &http->config);
+    h2o_timeout_init(http->loop, &http->accept_retry, ACCEPT_RETRY_MS);
+    h2o_timeout_init(http->loop, &http->answer_timeout,
+                     (uint64_t)http->options.response_timeout_ms);
+    h2o_timeout_init(http->loop, &http->linger_timeout, LINGER_MS);
+    http->accept_retry_entry.cb = on_accept_retry;
+    http->accept = (h2o_accept_ctx_t){.ctx = &http->context, .hosts = http->config.hosts};
+    h2o_multithread_register_receiver(http->context.queue, &http->receiver, on_wake);
+
+    http->listener =
+        h2o_evloop_socket_create(http->loop, http->options.listener, H2O_SOCKET_FLAG_DONT_READ);
+    http->listener->data = http;
+    listen_again(http);
+}
+
+static void tear_down(struct http *http)
+{
+    int64_t until_ms = clock_span_ms() + CLOSE_PATIENCE_MS;
+    for (struct connection *at = http->connections; at != NULL; at = at->next)
+        shutdown(h2o_socket_get_fd(at->sock), SHUT_RDWR);
+    while (http->connection_count > 0 && clock_span_ms() < until_ms)
+        h2o_evloop_run(http->loop, STOPPING_CHECK_MS);
+    if (http->connection_count > 0)
+        return; /* something still refers to the context; the process ends now anyway */
+    h2o_multithread_unregister_receiver(http->context.queue, &http->receiver);
+    h2o_timeout_dispose(http->loop, &http->accept_retry);
+    h2o_timeout_dispose(http->loop, &http->answer_timeout);
+    h2o_timeout_dispose(http->loop, &http->linger_timeout);
+    h2o_context_dispose(&http->context);
+    h2o_config_dispose(&http->config);
+    h2o_evloop_destroy(http->loop);
+}
+
+static void *run(void *data)
+{
+    struct http *http = data;
+    set_up(http);
+    sem_post(&http->started);
+    /* The loop returns -1 when a signal interrupts it; there is nothing to do about it. */
+    while (!http->stopping)
+        h2o_evloop_run(http->loop, INT32_MAX);
+    while (http->request_count > 0 && clock_span_ms() < http->stop_at_ms)
+        h2o_evloop_run(http->loop, STOPPING_CHECK_MS);
+    tear_down(http);
+    return NULL;
+}
+
+struct http *http_start(const struct http_options *options, char *error, size_t error_bytes)
+{
+    struct http *http = calloc(1, sizeof(*http));
+    int failed = ENOMEM;
+    if (http != NULL) {
+        http->options = *options;
+        http->jobs_end = &http->jobs;
+        pthread_mutex_init(&http->lock, NULL);
+        sem_init(&http->started, 0, 0);
+        sem_init(&http->paused, 0, 0);
+        failed = pthread_create(&http->thread, NULL, run, http);
+    }
+    if (failed != 0) {
+        snprintf(error, error_bytes, "the thread of the HTTP API cannot be started: %s",
+                 strerror(failed));
+        close(options->listener);
+        free(http);
+        return NULL;
+    }
+    while (sem_wait(&http->started) != 0)
+        continue;
+    return http;
+}
+
+/* ---- the end ---- */
+
+struct ending {
+    struct http_job job;
+    struct http *http;
+    int64_t patience_ms;
+};
+
+static void do_pause(struct http_job *job)
+{
+    struct http *http = ((struct ending *)job)->http;
+    stop_listening(http);
+    if (http->listener != NULL)
+        h2o_socket_close(http->listener);
+    http->listener = NULL;
+    h2o_context_request_shutdown(&http->context);
+    http->options.pause(http->options.ctx);
+    sem_post(&http->paused);
+}
+
+void http_pause(struct http *http)
+{
+    struct ending ending = {{do_pause, NULL}, http, 0};
+    http_post(http, &ending.job);
+    while (sem_wait(&http->paused) != 0)
+        continue;
+}
+
+static void do_stop(struct http_job *job)
+{
+    struct ending *ending = (struct ending *)job;
+    ending->http->stop_at_ms = clock_span_ms() + ending->patience_ms;
+    ending->http->stopping = true;
+}
+
+void http_stop(struct http *http, int64_t patience_ms)
+{
+    struct ending ending = {{do_stop, NULL}, http, patience_ms};
+    http_post(http, &ending.job);
+    pthread_join(http->thread, NULL);
+    if (http->connection_count > 0)
+        return; /* see tear_down */
+    pthread_mutex_destroy(&http->lock);
+    sem_destroy(&http->started);
+    sem_destroy(&http->paused);
+    free(http);
+}

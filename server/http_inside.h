@@ -1,0 +1,62 @@
+/* What the http*.c files share; the only header that includes h2o.h. */
+#ifndef REVHOOK_SERVER_HTTP_INSIDE_H
+#define REVHOOK_SERVER_HTTP_INSIDE_H
+
+#include "server/http.h"
+
+#include <h2o.h>
+#include <h2o/http1.h>
+#include <pthread.h>
+#include <semaphore.h>
+
+_Static_assert(H2O_USE_LIBUV == 0,
+               "h2o.h must describe the library with its own event loop: -DH2O_USE_LIBUV=0");
+
+/* An open socket to a client: one that libh2o drives, or one that lingers. */
+struct connection {
+    struct http *http;
+    h2o_socket_t *sock;
+    struct connection *prev, *next;
+};
+
+struct http {
+    struct http_options options;
+    pthread_t thread;
+    sem_t started, paused;
+
+    /* The loop's thread alone. */
+    h2o_loop_t *loop;
+    h2o_globalconf_t config;
+    h2o_context_t context;
+    h2o_accept_ctx_t accept;
+    h2o_socket_t *listener; /* NULL: no more connections are taken */
+    bool listening;         /* the listener is being read */
+    h2o_timeout_t accept_retry, answer_timeout, linger_timeout;
+    h2o_timeout_entry_t accept_retry_entry;
+    struct connection *connections;
+    unsigned connection_count;
+    unsigned request_count; /* given to `handle` and not gone yet */
+    int64_t full_logged_ms; /* when the cap was logged last */
+    bool stopping;
+    int64_t stop_at_ms;
+
+    /* Between threads. */
+    pthread_mutex_t lock;
+    struct http_job *jobs, **jobs_end;
+    h2o_multithread_receiver_t receiver;
+    h2o_multithread_message_t wake; /* on its way while `jobs` is not empty */
+};
+
+/* Puts a socket on the list of connections, and takes it off again when it is closed. */
+void http_connection_add(struct http *http, h2o_socket_t *sock);
+
+/* Sets up the handler that makes requests of ours, and the filter that gives libh2o's own error
+ * answers our form. */
+void http_request_register(struct http *http, h2o_hostconf_t *host);
+
+/* Keeps the client's socket open for a moment after libh2o has closed it, and reads what the client
+ * still sends. Without it a client that is still sending when it is refused would see a reset
+ * instead of the answer. */
+void http_linger(struct http *http, h2o_req_t *req);
+
+#endif
