@@ -162,8 +162,7 @@ static void test_grammar_refused(void **state)
         "\xef\xbb\xbf{}",
         "\xef\xbb",
         "{}\xef",
-        "\xc2\xa0"
-        "1",
+        "\xc2\xa0 1",
         "\f1",
         "\v1",
         "[\"a\"",
