@@ -377,6 +377,7 @@ describe('many at once', () => {
 
   inWorld('first attempts start in the order of acceptance, several in flight (real clock)', { clock: 'real' }, async ({ daemon, to }) => {
     await daemon.activeWebhook(to);
+    to.onEvent = { delayMs: 5 };
     const published = [];
     for (let n = 0; n < 10; n++) published.push(...(await daemon.publishAll(events(50))));
     await to.waitEvents(500, 10000);

@@ -70,17 +70,17 @@ describe('@devrev/typescript-sdk', { skip: client ? false : 'not installed: run 
     inWorld(`the ${kind} client sees errors as it expects them`, async ({ daemon }) => {
       const sdk = setup({ endpoint: daemon.url, token: daemon.token });
       const cases = [
-        [sdk.webhooksCreate({ url: 'ftp://x/' }), 400, 'value_not_permitted', 'url'],
-        [sdk.webhooksCreate({ url: 'http://127.0.0.1:1/', event_types: ['nope'] }), 400, 'invalid_enum_value', 'event_types'],
-        [sdk.webhooksCreate({}), 400, 'missing_required_field', 'url'],
-        [sdk.webhooksCreate({ url: 'http://127.0.0.1:1/', bogus: 1 }), 400, 'invalid_field', 'bogus'],
-        [sdk.webhooksGet({ id: 'x' }), 400, 'invalid_id', 'id'],
-        [sdk.webhooksGet({ id: 'don:core:dvrv-us-1:devo/dev0:issue/1' }), 400, 'unexpected_id_type', 'id'],
-        [sdk.webhooksGet({ id: 'don:integration:dvrv-us-1:devo/dev0:webhook/zzzzzzzz' }), 404, 'not_found', undefined],
-        [sdk.webhooksDelete({ id: 'don:integration:dvrv-us-1:devo/dev0:webhook/zzzzzzzz' }), 404, 'not_found', undefined],
+        [() => sdk.webhooksCreate({ url: 'ftp://x/' }), 400, 'value_not_permitted', 'url'],
+        [() => sdk.webhooksCreate({ url: 'http://127.0.0.1:1/', event_types: ['nope'] }), 400, 'invalid_enum_value', 'event_types'],
+        [() => sdk.webhooksCreate({}), 400, 'missing_required_field', 'url'],
+        [() => sdk.webhooksCreate({ url: 'http://127.0.0.1:1/', bogus: 1 }), 400, 'invalid_field', 'bogus'],
+        [() => sdk.webhooksGet({ id: 'x' }), 400, 'invalid_id', 'id'],
+        [() => sdk.webhooksGet({ id: 'don:core:dvrv-us-1:devo/dev0:issue/1' }), 400, 'unexpected_id_type', 'id'],
+        [() => sdk.webhooksGet({ id: 'don:integration:dvrv-us-1:devo/dev0:webhook/zzzzzzzz' }), 404, 'not_found', undefined],
+        [() => sdk.webhooksDelete({ id: 'don:integration:dvrv-us-1:devo/dev0:webhook/zzzzzzzz' }), 404, 'not_found', undefined],
       ];
-      for (const [promise, status, type, field] of cases) {
-        const seen = await refusal(promise);
+      for (const [call, status, type, field] of cases) {
+        const seen = await refusal(call());
         assert.deepEqual([seen.status, seen.data.type], [status, type], JSON.stringify(seen));
         if (field) assert.ok(seen.data.field_name.startsWith(field), JSON.stringify(seen));
       }
