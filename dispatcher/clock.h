@@ -4,11 +4,12 @@
  * waits asks for a deadline.
  *
  * The mono line. Within one boot of the machine it advances with CLOCK_BOOTTIME, which does not
- * step and counts while the machine sleeps. Each commit keeps the reading (mono, wall) and the boot
- * id. At a start in the same boot the line goes on by boot time; after a reboot by wall time: mono
- * = mono of the last commit + wall time passed since, or, if the wall clock now lies before the
- * last commit, + 0, so that what was still to wait is waited from the start. So a schedule kept in
- * mono_ms is never early, whatever is done to the wall clock.
+ * step and counts while the machine sleeps. Each commit keeps the reading (mono, wall), the boot id
+ * and the offset to boot time. A start in the same boot takes the same offset again. After a
+ * reboot the line goes on by wall time: mono = mono of the last commit + wall time passed since,
+ * or + 0 if the wall clock now lies before the last commit, so that what was still to wait is
+ * waited from the start. So a schedule kept in mono_ms is never early, whatever is done to the
+ * wall clock.
  *
  * The virtual clock stands still until clock_set moves it; it starts where the last commit stood (a
  * new store: at the real wall time). */
@@ -36,7 +37,7 @@ void clock_set(struct clock *clock, mono_ms mono);
 
 bool clock_is_virtual(const struct clock *clock);
 
-/* The id to keep with a commit: the kernel's boot id, or "virtual". */
+/* What to keep with a commit: boot id and offset, or "virtual"; below 64 bytes. */
 const char *clock_boot(const struct clock *clock);
 
 /* Milliseconds that only measure spans (durations, time-outs of real sockets): CLOCK_MONOTONIC,

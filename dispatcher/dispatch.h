@@ -15,6 +15,7 @@
 #include "core/core.h"
 #include "dispatcher/clock.h"
 #include "dispatcher/egress.h"
+#include "dispatcher/mailbox.h"
 #include "store/store.h"
 
 enum dispatch_result {
@@ -39,9 +40,8 @@ struct webhook_header {
 };
 
 struct dispatch_call {
+    struct mail mail; /* the dispatcher's */
     void (*done)(struct dispatch_call *call);
-    struct dispatch_call *next; /* the dispatcher's */
-    uint8_t kind;               /* the dispatcher's */
     enum dispatch_result result;
 };
 
@@ -161,7 +161,8 @@ void dispatch_redeliver(struct dispatch *dispatch, struct redeliver_call *call);
 void dispatch_advance(struct dispatch *dispatch, struct advance_call *call);
 
 /* The answer to a create or update call that was DISPATCH_OK has gone out (or its client has gone):
- * the verify run may begin. Must be called exactly once for each of those; `webhook` is its key. */
+ * the verify run may begin. Must be called exactly once for each of those, deletes included;
+ * `webhook` is its key. */
 void dispatch_answered(struct dispatch *dispatch, int64_t webhook);
 
 /* The earliest time at which something is due (virtual clock: clock.get); MONO_NEVER if nothing is.

@@ -30,6 +30,12 @@ enum delivery_state delivery_next(enum delivery_state state, enum delivery_event
     return rows[state][event];
 }
 
+enum delivery_state delivery_end(enum reason reason)
+{
+    return delivery_next(verdicts[reason] == DELIVERY_EXHAUSTED ? DELIVERY_IN_FLIGHT : DELIVERY_PENDING,
+                         verdicts[reason]);
+}
+
 void delivery_apply(struct delivery *delivery, enum delivery_event event)
 {
     enum delivery_state next = delivery_next(delivery->state, event);

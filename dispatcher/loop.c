@@ -1,0 +1,260 @@
+/* The shell around a core: one sender thread.
+ *
+ * Owns: a core, its webhooks and deliveries in memory, its libcurl. Refuses: to decide. It gathers
+ * what happened (mails, POSTs that ended, time), feeds it to core_step, and carries out the effects
+ * in their order: what is to be committed goes to the writer, what is to be sent goes to libcurl.
+ *
+ * One round: wait ─▶ mails ─▶ ended POSTs ─▶ EVENT_RUN ─▶ hand operations to the writer. Everything
+ * of a round is committed in one transaction. An attempt does not wait for a commit before it
+ * starts: what it tells of was durable before it came here. */
+#include "dispatcher/loop_inside.h"
+
+#include "dispatcher/log.h"
+#include "dispatcher/verify.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- effects ---- */
+
+static struct hook *hook_of(struct webhook *webhook)
+{
+    return (struct hook *)(void *)webhook; /* its first member */
+}
+
+static struct operation *add_operation(struct sender_thread *thread, enum operation_kind kind,
+                                       const struct webhook *webhook)
+{
+    if (!thread->operations) {
+        thread->operations = hook_alloc(sizeof(*thread->operations));
+        thread->operations->mail.kind = MAIL_OPERATIONS;
+        thread->operations->sender = thread->index;
+    }
+    struct operation *operation = operations_add(thread->operations, kind);
+    operation->webhook = webhook->key;
+    return operation;
+}
+
+static void carry_record(struct sender_thread *thread, struct delivery *delivery)
+{
+    struct operation *operation = add_operation(thread, OPERATION_RECORD, delivery->webhook);
+    struct store_record *row = &operation->record.row;
+    struct kept_answer *answer = delivery->answer;
+    bool open = delivery->state == DELIVERY_PENDING || delivery->state == DELIVERY_HELD;
+    *row = (struct store_record){
+        .delivery = delivery->key,
+        .attempt =
+            {
+                .redelivery = delivery->redelivery,
+                .outcome = delivery->facts.outcome,
+                .http_status = delivery->facts.http_status,
+                .started_us = delivery->facts.started_us,
+                .duration_ms = delivery->facts.duration_ms,
+            },
+        .state = open ? DELIVERY_PENDING : delivery->state,
+        .reason = delivery->reason,
+        .due = open ? delivery->due : MONO_NEVER,
+    };
+    if (answer) { /* its bytes go with the operation */
+        row->attempt.answer = (struct store_bytes){answer->at, answer->bytes};
+        free(answer);
+        delivery->answer = NULL;
+    }
+    loop_log_attempt(delivery, open);
+}
+
+static void carry_change(struct sender_thread *thread, const struct core_effect *effect,
+                         struct instant now)
+{
+    struct hook *hook = hook_of(effect->webhook);
+    const struct webhook_status *before = &hook->core.status, *after = &hook->core.proposed;
+    struct operation *operation = add_operation(thread, OPERATION_CHANGE, effect->webhook);
+    operation->hook = hook;
+    operation->change.status = *after;
+    operation->change.settle = effect->settle;
+    operation->change.command = effect->command;
+    if (effect->settle != REASON_none && hook->core.in_flight > 0) {
+        operation->change.except = hook_alloc(hook->core.in_flight * sizeof(int64_t));
+        for (const struct delivery *delivery = hook->core.flight; delivery;
+             delivery = delivery->flight_next)
+            operation->change.except[operation->change.except_count++] = delivery->key;
+    }
+    bool touched = hook->next_config || before->state != after->state ||
+                   before->generation != after->generation;
+    if (effect->command && touched) {
+        operation->change.config =
+            webhook_config_hold(hook->next_config ? hook->next_config : hook->config);
+        operation->change.modified_us = now.wall;
+        operation->change.user = strdup(hook->current->user ? hook->current->user : "");
+    }
+}
+
+static void carry_refill(struct sender_thread *thread, const struct core_effect *effect)
+{
+    struct operation *operation = add_operation(thread, OPERATION_REFILL, effect->webhook);
+    operation->hook = hook_of(effect->webhook);
+    operation->refill.due = effect->webhook->frontier_due;
+    operation->refill.key = effect->webhook->frontier_key;
+    operation->refill.limit = effect->limit;
+}
+
+static void carry_forget_webhook(struct sender_thread *thread, struct hook *hook)
+{
+    hook_map_remove(&thread->hooks, hook->core.key);
+    while (hook->waiting) {
+        struct mail *mail = hook->waiting;
+        hook->waiting = mail->next;
+        loop_answer(thread, (struct update_call *)(void *)mail, DISPATCH_NOT_FOUND);
+    }
+    hook_free(hook);
+}
+
+static void carry_out(struct sender_thread *thread, const struct core_effect *effect,
+                      struct instant now)
+{
+    switch (effect->kind) {
+    case EFFECT_RECORD: carry_record(thread, effect->delivery); break;
+    case EFFECT_CHANGE: carry_change(thread, effect, now); break;
+    case EFFECT_NOTE:
+        add_operation(thread, OPERATION_NOTE, effect->webhook)->note = effect->webhook->status;
+        break;
+    case EFFECT_START: loop_post_event(thread, effect->delivery, now); break;
+    case EFFECT_VERIFY:
+        loop_post_verify(thread, hook_of(effect->webhook), effect->verify_seq, now);
+        break;
+    case EFFECT_REFILL: carry_refill(thread, effect); break;
+    case EFFECT_FORGET: hook_delivery_free(effect->delivery); break;
+    case EFFECT_SETTLED: break; /* whoever feeds the report goes on with the next command */
+    case EFFECT_FORGET_WEBHOOK: carry_forget_webhook(thread, hook_of(effect->webhook)); break;
+    }
+}
+
+void loop_step(struct sender_thread *thread, struct core_event *event)
+{
+    event->now = clock_now(thread->dispatch->options.clock);
+    core_step(&thread->core, event, &thread->update);
+    for (;;) {
+        for (unsigned i = 0; i < thread->update.count; i++)
+            carry_out(thread, &thread->update.effects[i], event->now);
+        if (!thread->update.more)
+            return;
+        struct core_event again = {.kind = EVENT_RUN, .now = event->now};
+        core_step(&thread->core, &again, &thread->update);
+    }
+}
+
+/* ---- ended POSTs ---- */
+
+static void event_ended(struct sender_thread *thread, struct post *post)
+{
+    struct delivery *delivery = post->delivery;
+    if (post->answer_bytes > 0) {
+        struct kept_answer *answer = hook_alloc(sizeof(*answer));
+        answer->bytes = post->answer_bytes;
+        answer->at = hook_alloc(post->answer_bytes);
+        memcpy(answer->at, post->answer, post->answer_bytes);
+        delivery->answer = answer;
+    }
+    loop_leave_flight(thread, post);
+    struct core_event event = {.kind = EVENT_ENDED,
+                               .delivery = delivery,
+                               .webhook = delivery->webhook,
+                               .facts = post->facts};
+    loop_step(thread, &event);
+}
+
+static void verify_ended(struct sender_thread *thread, struct post *post)
+{
+    bool whole =
+        post->answer_bytes < post->answer_kept_max; /* one byte more than may be an echo is kept */
+    if (outcome_acknowledged(post->facts.outcome) &&
+        !(whole && verify_is_echo(post->answer, post->answer_bytes, post->challenge)))
+        post->facts.outcome = OUTCOME_wrong_challenge;
+    bool echoed = outcome_acknowledged(post->facts.outcome);
+    COUNT(thread->dispatch, verifies_total, 1);
+    COUNT(thread->dispatch, verifies_failed_total, !echoed);
+    struct hook *hook = hook_map_get(&thread->hooks, post->webhook);
+    if (!hook || hook->core.verify_seq != post->verify_seq) {
+        LOG(late_outcome, LOG_TEXT("webhook", post->config->id),
+            LOG_TEXT("outcome", outcome_name(post->facts.outcome)));
+        return;
+    }
+    LOG(verify_ended, LOG_TEXT("webhook", post->config->id),
+        LOG_TEXT("outcome", outcome_name(post->facts.outcome)),
+        LOG_NUMBER("http_status", post->facts.http_status),
+        LOG_NUMBER("duration_ms", post->facts.duration_ms));
+    struct core_event event = {.kind = EVENT_VERIFIED,
+                               .webhook = &hook->core,
+                               .verify_seq = post->verify_seq,
+                               .facts = post->facts};
+    loop_step(thread, &event);
+}
+
+static void posts_ended(struct sender_thread *thread, struct post *post)
+{
+    for (struct post *next; post; post = next) {
+        next = post->next;
+        if (post->delivery)
+            event_ended(thread, post);
+        else
+            verify_ended(thread, post);
+        sender_post_free(thread->sender, post);
+        thread->done++; /* entered when it started */
+    }
+}
+
+/* ---- the thread ---- */
+
+static int timeout_ms(const struct sender_thread *thread)
+{
+    struct clock *clock = thread->dispatch->options.clock;
+    int64_t left_ms = -1;
+    if (thread->stopping) {
+        left_ms = thread->stop_at_ms - clock_span_ms();
+    } else if (!clock_is_virtual(clock) && !atomic_load(&thread->dispatch->store_failing)) {
+        mono_ms deadline = core_deadline(&thread->core);
+        if (deadline == MONO_NEVER)
+            return -1;
+        left_ms = deadline - clock_now(clock).mono;
+    } else {
+        return -1; /* a mail says when to look again */
+    }
+    if (left_ms < 0)
+        return 0;
+    return left_ms < 3600000 ? (int)left_ms : 3600000;
+}
+
+static void flush_operations(struct sender_thread *thread)
+{
+    if (!thread->operations)
+        return;
+    dispatch_send(thread->dispatch, &thread->dispatch->writer.mailbox, &thread->operations->mail);
+    thread->operations = NULL;
+}
+
+static bool may_end(const struct sender_thread *thread)
+{
+    return thread->stopping &&
+           (thread->core.in_flight == 0 || clock_span_ms() >= thread->stop_at_ms);
+}
+
+void *loop_run(void *argument)
+{
+    struct sender_thread *thread = argument;
+    while (!may_end(thread)) {
+        struct post *ended = sender_wait(thread->sender, timeout_ms(thread));
+        loop_mails(thread, mailbox_take(&thread->mailbox));
+        posts_ended(thread, ended);
+        if (!thread->stopping && !atomic_load(&thread->dispatch->store_failing)) {
+            struct core_event run = {.kind = EVENT_RUN};
+            loop_step(thread, &run);
+        }
+        flush_operations(thread);
+        atomic_store(&thread->deadline, core_deadline(&thread->core));
+        atomic_store(&thread->in_memory, thread->core.queued + thread->core.in_flight);
+        quiet_leave(&thread->dispatch->quiet, thread->done);
+        thread->done = 0;
+    }
+    return NULL;
+}

@@ -1,0 +1,57 @@
+/* Mailboxes, see mailbox.h. A mutex around a list: the lock is held for a few instructions, and
+ * taking everything at once means that a busy reader takes it once for many mails. */
+#include "dispatcher/mailbox.h"
+
+#include <assert.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+bool mailbox_init(struct mailbox *mailbox)
+{
+    *mailbox = (struct mailbox){.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    return mailbox->wake_fd >= 0 && pthread_mutex_init(&mailbox->lock, NULL) == 0;
+}
+
+void mailbox_destroy(struct mailbox *mailbox)
+{
+    assert(!mailbox->head);
+    close(mailbox->wake_fd);
+    pthread_mutex_destroy(&mailbox->lock);
+}
+
+void mailbox_send(struct mailbox *mailbox, struct mail *mail)
+{
+    mail->next = NULL;
+    pthread_mutex_lock(&mailbox->lock);
+    bool was_empty = !mailbox->head;
+    if (was_empty)
+        mailbox->head = mail;
+    else
+        mailbox->tail->next = mail;
+    mailbox->tail = mail;
+    pthread_mutex_unlock(&mailbox->lock);
+    if (was_empty) {
+        ssize_t written = write(mailbox->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+        (void)written; /* fails only if the counter is full, and then the reader is awake */
+    }
+}
+
+struct mail *mailbox_take(struct mailbox *mailbox)
+{
+    uint64_t wakes;
+    ssize_t got = read(mailbox->wake_fd, &wakes, sizeof(wakes));
+    (void)got; /* nothing to read: nobody has sent since the last look */
+    pthread_mutex_lock(&mailbox->lock);
+    struct mail *mails = mailbox->head;
+    mailbox->head = mailbox->tail = NULL;
+    pthread_mutex_unlock(&mailbox->lock);
+    return mails;
+}
+
+void mailbox_wait(struct mailbox *mailbox, int timeout_ms)
+{
+    struct pollfd waiting = {.fd = mailbox->wake_fd, .events = POLLIN};
+    poll(&waiting, 1, timeout_ms);
+}

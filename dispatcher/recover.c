@@ -1,0 +1,58 @@
+/* What happens at start: everything that was open goes on.
+ *
+ * Owns: making hooks and subscribers of the webhooks in the store. Refuses: to read deliveries. A
+ * webhook with open deliveries starts as "spilled": its sender's core asks for them a window at a
+ * time, like for any backlog, so a start takes as long with a million open deliveries as with none.
+ * What was in flight when the process ended is open in the store, at its old due time, and so is
+ * attempted again: at least once. A verify run goes on at its next request, or at once if that is
+ * past. */
+#include "dispatcher/log.h"
+#include "dispatcher/threads.h"
+
+#include <stdio.h>
+
+struct recovery {
+    struct writer *writer;
+    int64_t webhooks;
+};
+
+static bool add_webhook(void *context, const struct store_webhook *row, bool has_open)
+{
+    struct recovery *recovery = context;
+    struct writer *writer = recovery->writer;
+    char id[STORE_WEBHOOK_ID_BYTES_MAX + 1], org[64], don[IDS_DON_BYTES_MAX];
+    snprintf(id, sizeof(id), "%.*s", (int)row->id.bytes, row->id.at);
+    snprintf(org, sizeof(org), "%.*s", (int)row->org.bytes, row->org.at);
+    ids_webhook(don, writer->dispatch->options.partition, org, id);
+    struct webhook_config *config = webhook_config_from_row(row, don);
+    if (!config) {
+        LOG(fault, LOG_TEXT("where", don),
+            LOG_TEXT("error", "its stored target is no url; it is left alone"));
+        return true;
+    }
+    struct hook *hook = hook_alloc(sizeof(*hook));
+    hook->core.key = row->key;
+    hook->core.status = row->status;
+    hook->core.spilled = has_open;
+    hook->config = config;
+    subscribers_add(&writer->subscribers, hook,
+                    subscribers_org(&writer->subscribers, org, row->org.bytes), row->status.state,
+                    &row->event_types);
+    reports_add(writer_reports(writer, row->key), REPORT_WEBHOOK)->hook = hook;
+    recovery->webhooks++;
+    return true;
+}
+
+enum store_result recover(struct writer *writer)
+{
+    struct recovery recovery = {writer, 0};
+    int64_t began_ms = clock_span_ms();
+    enum store_result result =
+        store_recover(writer->dispatch->options.store, add_webhook, &recovery);
+    subscribers_commit(&writer->subscribers);
+    if (result == STORE_OK)
+        LOG(recovered, LOG_NUMBER("webhooks", recovery.webhooks),
+            LOG_NUMBER("open_deliveries", (int64_t)writer->open),
+            LOG_NUMBER("duration_ms", clock_span_ms() - began_ms));
+    return result;
+}

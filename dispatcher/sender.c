@@ -1,0 +1,269 @@
+/* POSTs by libcurl, see sender.h.
+ *
+ * Owns: easy handles (used again and again), what is set on each of them, how an end becomes an
+ * outcome. The event loop around libcurl stands in sender_poll.c.
+ *
+ * What is set on a handle is set for safety first: no redirects, no proxy from the environment, no
+ * HTTP/0.9, no cookies, no netrc, TLS 1.2 or newer with verified peers, every address judged by
+ * egress before a packet leaves, one time limit over all of it, name look-up included (QUICK_EXIT:
+ * a resolver thread that hangs is left behind, not waited for).
+ *
+ * Cost. Debian's libcurl reads the system's CA file anew for every TLS connection, 144
+ * certificates, about 19 ms of CPU; so no CA file is given to it, and one store, read once, is put
+ * into each SSL_CTX instead. */
+#include "dispatcher/sender_inside.h"
+
+#include "dispatcher/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- callbacks ---- */
+
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct post *post = context;
+    (void)purpose;
+    if (!egress_allowed(post->sender->options.egress, &address->addr, NULL)) {
+        post->denied = true;
+        return CURL_SOCKET_BAD;
+    }
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd < 0)
+        post->no_socket = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+    return fd;
+}
+
+static int close_socket(void *context, curl_socket_t fd)
+{
+    sender_forget_fd(context, fd);
+    return close(fd);
+}
+
+static size_t take_answer(char *data, size_t size, size_t count, void *context)
+{
+    struct post *post = context;
+    size_t bytes = size * count;
+    post->answer_seen_bytes += bytes;
+    if (post->answer_seen_bytes > post->sender->options.response_bytes_max) {
+        post->too_large = true;
+        return 0; /* ends the transfer */
+    }
+    size_t room = post->answer_kept_max - post->answer_bytes;
+    size_t kept = bytes < room ? bytes : room;
+    if (post->answer_bytes + kept > post->answer_capacity) {
+        post->answer_capacity = post->answer_kept_max < 4096 ? 4096 : post->answer_kept_max;
+        post->answer = hook_grow(post->answer, post->answer_capacity);
+    }
+    if (kept > 0)
+        memcpy(post->answer + post->answer_bytes, data, kept);
+    post->answer_bytes += kept;
+    return bytes;
+}
+
+static CURLcode use_shared_store(CURL *easy, void *ssl_ctx, void *context)
+{
+    (void)easy;
+    SSL_CTX_set1_cert_store(ssl_ctx, context);
+    return CURLE_OK;
+}
+
+/* ---- posts ---- */
+
+static bool set_up(struct sender *sender, struct post *post)
+{
+    CURL *easy = post->easy;
+    CURLcode code = CURLE_OK;
+#define SET(option, value) code = code == CURLE_OK ? curl_easy_setopt(easy, option, value) : code
+    SET(CURLOPT_PRIVATE, post);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_TIMEOUT_MS, (long)sender->options.timeout_ms);
+    SET(CURLOPT_QUICK_EXIT, 1L);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_HTTP09_ALLOWED, 0L);
+    SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_NOPROXY, "*");
+    SET(CURLOPT_NETRC, CURL_NETRC_IGNORED);
+    SET(CURLOPT_USERAGENT, sender->options.user_agent);
+    SET(CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_CAINFO, NULL);
+    SET(CURLOPT_CAPATH, NULL);
+    SET(CURLOPT_SSL_CTX_FUNCTION, use_shared_store);
+    SET(CURLOPT_SSL_CTX_DATA, sender->ca_store);
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, post);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    SET(CURLOPT_CLOSESOCKETDATA, sender);
+    SET(CURLOPT_WRITEFUNCTION, take_answer);
+    SET(CURLOPT_WRITEDATA, post);
+    SET(CURLOPT_POST, 1L);
+#undef SET
+    return code == CURLE_OK;
+}
+
+struct post *sender_post_new(struct sender *sender)
+{
+    struct post *post = sender->unused;
+    if (post) {
+        sender->unused = post->next;
+        post->next = NULL;
+        return post;
+    }
+    post = hook_alloc(sizeof(*post));
+    post->sender = sender;
+    post->easy = curl_easy_init();
+    if (!post->easy || !set_up(sender, post)) {
+        LOG(fault, LOG_TEXT("where", "libcurl"), LOG_TEXT("error", "a handle cannot be set up"));
+        abort(); /* out of memory, or a libcurl without TLS: nothing can be sent */
+    }
+    return post;
+}
+
+char *post_body(struct post *post, size_t bytes)
+{
+    if (bytes > post->body_capacity) {
+        post->body_capacity = bytes;
+        post->body = hook_grow(post->body, bytes);
+    }
+    return post->body;
+}
+
+/* The headers of a POST: three of ours in front of those of the webhook, which are shared and only
+ * read. */
+static struct curl_slist *headers(struct post *post)
+{
+    struct curl_slist *nodes = post->header_nodes;
+    nodes[0] = (struct curl_slist){post->signature, &nodes[1]};
+    nodes[1] = (struct curl_slist){"Content-Type: application/json", &nodes[2]};
+    nodes[2] = (struct curl_slist){
+        "Expect:", post->config->header_count > 0 ? post->config->header_list : NULL};
+    return nodes;
+}
+
+void sender_start(struct sender *sender, struct post *post)
+{
+    post->facts = (struct attempt_facts){.started_us = post->started_us};
+    post->answer_bytes = post->answer_seen_bytes = 0;
+    post->too_large = post->denied = post->no_socket = false;
+    /* The value is signed over the bytes that libcurl is about to send. It fails only without
+     * memory; then it is empty, and the receiver refuses the POST. */
+    memcpy(post->signature, SIGNATURE_HEADER, sizeof(SIGNATURE_HEADER));
+    signer_sign(sender->signer, &sender->options.sign_form, post->config->secret, post->body,
+                post->body_bytes, post->signature + sizeof(SIGNATURE_HEADER) - 1);
+    curl_easy_setopt(post->easy, CURLOPT_CURLU, post->config->target_url);
+    curl_easy_setopt(post->easy, CURLOPT_HTTPHEADER, headers(post));
+    curl_easy_setopt(post->easy, CURLOPT_POSTFIELDS, post->body);
+    curl_easy_setopt(post->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post->body_bytes);
+    post->began_ms = clock_span_ms();
+    sender_add(sender, post);
+}
+
+void sender_post_free(struct sender *sender, struct post *post)
+{
+    webhook_config_drop(post->config);
+    post->config = NULL;
+    post->delivery = NULL;
+    OPENSSL_cleanse(post->challenge, sizeof(post->challenge));
+    post->next = sender->unused;
+    sender->unused = post;
+}
+
+static enum outcome outcome_of_status(long status)
+{
+    if (status >= 200 && status < 300)
+        return OUTCOME_acknowledged;
+    return status >= 300 && status < 400 ? OUTCOME_redirect : OUTCOME_http_status;
+}
+
+static enum outcome outcome_of(const struct post *post, CURLcode code)
+{
+    switch (code) {
+    case CURLE_OK: return outcome_of_status(post->facts.http_status);
+    case CURLE_OPERATION_TIMEDOUT: return OUTCOME_timeout;
+    case CURLE_COULDNT_RESOLVE_HOST: return OUTCOME_dns_failure;
+    case CURLE_COULDNT_CONNECT:
+        if (post->denied)
+            return OUTCOME_address_denied;
+        return post->no_socket ? OUTCOME_local_failure : OUTCOME_connection_refused;
+    case CURLE_WRITE_ERROR:
+        return post->too_large ? OUTCOME_response_too_large : OUTCOME_malformed_response;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS: return OUTCOME_tls_failure;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE: return OUTCOME_connection_reset;
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_FAILED_INIT: return OUTCOME_local_failure;
+    default: return OUTCOME_malformed_response;
+    }
+}
+
+void sender_ended(struct post *post, CURLcode code)
+{
+    long status = 0;
+    curl_easy_getinfo(post->easy, CURLINFO_RESPONSE_CODE, &status);
+    post->facts.http_status = (uint16_t)status;
+    post->facts.outcome = (uint8_t)outcome_of(post, code);
+    post->facts.duration_ms = clock_span_ms() - post->began_ms;
+}
+
+/* ---- life ---- */
+
+static bool read_ca_store(struct sender *sender, char *error, size_t error_bytes)
+{
+    sender->ca_store = X509_STORE_new();
+    const char *file = sender->options.ca_file;
+    int read = sender->ca_store ? (file[0] ? X509_STORE_load_locations(sender->ca_store, file, NULL)
+                                           : X509_STORE_set_default_paths(sender->ca_store))
+                                : 0;
+    if (!read)
+        snprintf(error, error_bytes, "cannot read certificate authorities from %s",
+                 file[0] ? file : "the system");
+    return read == 1;
+}
+
+struct sender *sender_new(const struct sender_options *options, char *error, size_t error_bytes)
+{
+    struct sender *sender = hook_alloc(sizeof(*sender));
+    sender->options = *options;
+    sender->signer = signer_create();
+    if (!read_ca_store(sender, error, error_bytes) || !sender->signer ||
+        !sender_poll_init(sender, error, error_bytes)) {
+        sender_free(sender);
+        return NULL;
+    }
+    return sender;
+}
+
+void sender_free(struct sender *sender)
+{
+    for (struct post *post; (post = sender_cut_off(sender));)
+        sender_post_free(sender, post);
+    sender_poll_close(sender);
+    for (struct post *next, *post = sender->unused; post; post = next) {
+        next = post->next;
+        curl_easy_cleanup(post->easy);
+        free(post->body);
+        free(post->answer);
+        free(post);
+    }
+    X509_STORE_free(sender->ca_store);
+    signer_destroy(sender->signer);
+    free(sender->fds);
+    free(sender);
+}

@@ -1,0 +1,81 @@
+/* The sender: POSTs by libcurl, many at once on one thread. It reports facts and knows no policy.
+ *
+ * Owns: connections, handles, the epoll descriptor that the thread of its loop waits on. Refuses:
+ * to follow redirects, to retry, to judge a status, to dial an address that egress denies. */
+#ifndef REVHOOK_DISPATCHER_SENDER_H
+#define REVHOOK_DISPATCHER_SENDER_H
+
+#include "dispatcher/hook.h"
+#include "dispatcher/sign.h"
+
+#define CHALLENGE_CHARS        40
+#define SIGNATURE_HEADER       "X-DevRev-Signature: "
+#define SIGNATURE_HEADER_BYTES (sizeof(SIGNATURE_HEADER) + SIGN_TEXT_BYTES)
+
+struct sender;
+
+/* One POST. The caller sets the first part between sender_post_new and sender_start, and reads the
+ * last when it has ended. */
+struct post {
+    struct post *next;
+    struct webhook_config *config; /* held by the post */
+    struct delivery *delivery;     /* NULL: a verify request */
+    int64_t webhook;
+    unsigned slot; /* the caller's */
+    uint32_t verify_seq;
+    char challenge[CHALLENGE_CHARS + 1];
+    char *body; /* the post's memory, kept from POST to POST: see post_body */
+    size_t body_bytes, body_capacity;
+    size_t answer_kept_max; /* how much of the answer is kept */
+    wall_us started_us;
+    /* out */
+    struct attempt_facts facts;
+    char *answer; /* the post's memory */
+    size_t answer_bytes;
+
+    /* The sender's. */
+    CURL *easy;
+    struct sender *sender;
+    int64_t began_ms; /* clock_span_ms */
+    size_t answer_seen_bytes, answer_capacity;
+    bool too_large, denied, no_socket;
+    char signature[SIGNATURE_HEADER_BYTES];
+    struct curl_slist header_nodes[3];
+    struct post *prev_active, *next_active;
+};
+
+struct sender_options {
+    dur_ms timeout_ms;
+    size_t response_bytes_max;
+    const struct egress_policy *egress;
+    const char *user_agent;
+    const char *ca_file; /* "": the system's */
+    struct sign_form sign_form;
+};
+
+/* Makes a sender; NULL, with `error`, if it cannot be. The options' pointers must live as long. */
+struct sender *sender_new(const struct sender_options *options, char *error, size_t error_bytes);
+
+/* Cuts off every POST under way, closes connections, frees. */
+void sender_free(struct sender *sender);
+
+/* Wakes sender_wait when `fd` is readable. */
+bool sender_watch(struct sender *sender, int fd);
+
+/* An unused post, to be filled in. */
+struct post *sender_post_new(struct sender *sender);
+/* Room for a body of `bytes`. */
+char *post_body(struct post *post, size_t bytes);
+/* Signs the body and starts the POST. It will be among what sender_wait returns, once. */
+void sender_start(struct sender *sender, struct post *post);
+/* Gives a post back after it has ended. */
+void sender_post_free(struct sender *sender, struct post *post);
+
+/* Waits for at most timeout_ms (-1: for ever), moves every POST on, and returns those that have
+ * ended, linked by `next`. */
+struct post *sender_wait(struct sender *sender, int timeout_ms);
+
+/* Cuts off one POST that is under way and returns it; NULL if none is. */
+struct post *sender_cut_off(struct sender *sender);
+
+#endif

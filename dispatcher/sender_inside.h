@@ -1,0 +1,46 @@
+/* What sender.c and sender_poll.c share. Nobody else includes this. */
+#ifndef REVHOOK_DISPATCHER_SENDER_INSIDE_H
+#define REVHOOK_DISPATCHER_SENDER_INSIDE_H
+
+#include "dispatcher/sender.h"
+
+#include <openssl/x509.h>
+
+#define SHARDS 8 /* libcurl multis of one sender: each looks through its own connections only */
+
+struct shard {
+    CURLM *multi;
+    struct sender *sender;
+    int64_t wake_at_ms; /* clock_span_ms at which libcurl wants to be called; -1: never */
+};
+
+/* What epoll knows of a descriptor of libcurl's. */
+struct watched_fd {
+    uint32_t registered; /* epoll events; 0: not there */
+    struct shard *shard; /* NULL: libcurl has let go of it, the connection is idle */
+};
+
+struct sender {
+    struct sender_options options;
+    struct signer *signer;
+    X509_STORE *ca_store;
+    int epoll_fd;
+    struct shard shards[SHARDS];
+    struct watched_fd *fds; /* by descriptor */
+    size_t fds_count;
+    struct post *unused; /* by `next` */
+    struct post *active; /* under way, by `next_active` */
+    struct post *ended;  /* to be returned by sender_wait, by `next` */
+    struct post **ended_tail;
+};
+
+/* sender_poll.c */
+bool sender_poll_init(struct sender *sender, char *error, size_t error_bytes);
+void sender_poll_close(struct sender *sender);
+void sender_add(struct sender *sender, struct post *post);
+void sender_forget_fd(struct sender *sender, int fd);
+
+/* sender.c: sets the facts of a post that ended. */
+void sender_ended(struct post *post, CURLcode code);
+
+#endif

@@ -1,0 +1,232 @@
+/* The event loop around libcurl: epoll, curl_multi_socket_action, timers.
+ *
+ * Owns: which descriptors are watched for what, and when libcurl is called. Refuses: to know what
+ * is sent.
+ *
+ * Two things make it cheap. libcurl looks through all connections of a multi for one to use again,
+ * so webhooks are spread over several multis by key. And a connection that becomes idle stays
+ * registered for reading: to take it out and put it in again around every request would cost two
+ * system calls each; if an idle one does become readable (the receiver closes it), it is taken out
+ * then, and libcurl notices when it looks at the connection next. */
+#include "dispatcher/sender_inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define EVENTS_MAX            256
+#define CONNECTIONS_PER_SHARD 2048L /* kept open for reuse */
+
+static struct watched_fd *watched(struct sender *sender, int fd)
+{
+    if ((size_t)fd >= sender->fds_count) {
+        size_t count = sender->fds_count ? sender->fds_count : 64;
+        while ((size_t)fd >= count)
+            count *= 2;
+        sender->fds = hook_grow(sender->fds, count * sizeof(sender->fds[0]));
+        memset(sender->fds + sender->fds_count, 0,
+               (count - sender->fds_count) * sizeof(sender->fds[0]));
+        sender->fds_count = count;
+    }
+    return &sender->fds[fd];
+}
+
+static void watch(struct sender *sender, int fd, uint32_t events)
+{
+    struct watched_fd *entry = watched(sender, fd);
+    if (entry->registered == events)
+        return;
+    struct epoll_event event = {.events = events, .data.fd = fd};
+    epoll_ctl(sender->epoll_fd, entry->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    entry->registered = events;
+}
+
+static void unwatch(struct sender *sender, int fd)
+{
+    struct watched_fd *entry = watched(sender, fd);
+    if (entry->registered)
+        epoll_ctl(sender->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    *entry = (struct watched_fd){0, NULL};
+}
+
+void sender_forget_fd(struct sender *sender, int fd)
+{
+    unwatch(sender, fd);
+}
+
+/* libcurl: watch this socket for that. */
+static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *context, void *per_socket)
+{
+    struct shard *shard = context;
+    (void)easy;
+    (void)per_socket;
+    if (what == CURL_POLL_REMOVE) {
+        watched(shard->sender, fd)->shard = NULL; /* idle; stays registered */
+        return 0;
+    }
+    uint32_t events = 0;
+    if (what & CURL_POLL_IN)
+        events |= EPOLLIN;
+    if (what & CURL_POLL_OUT)
+        events |= EPOLLOUT;
+    watched(shard->sender, fd)->shard = shard;
+    watch(shard->sender, fd, events);
+    return 0;
+}
+
+/* libcurl: call me then. */
+static int timer_changed(CURLM *multi, long timeout_ms, void *context)
+{
+    struct shard *shard = context;
+    (void)multi;
+    shard->wake_at_ms = timeout_ms < 0 ? -1 : clock_span_ms() + timeout_ms;
+    return 0;
+}
+
+static struct shard *shard_of(struct sender *sender, const struct post *post)
+{
+    return &sender->shards[((uint64_t)post->webhook * UINT64_C(0x9e3779b97f4a7c15) >> 40) % SHARDS];
+}
+
+void sender_add(struct sender *sender, struct post *post)
+{
+    post->prev_active = NULL;
+    post->next_active = sender->active;
+    if (sender->active)
+        sender->active->prev_active = post;
+    sender->active = post;
+    curl_multi_add_handle(shard_of(sender, post)->multi, post->easy);
+}
+
+static void leave_active(struct sender *sender, struct post *post)
+{
+    if (post->prev_active)
+        post->prev_active->next_active = post->next_active;
+    else
+        sender->active = post->next_active;
+    if (post->next_active)
+        post->next_active->prev_active = post->prev_active;
+}
+
+static void collect(struct sender *sender, struct shard *shard)
+{
+    int left;
+    for (CURLMsg *message; (message = curl_multi_info_read(shard->multi, &left));) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        struct post *post;
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &post);
+        curl_multi_remove_handle(shard->multi, post->easy);
+        leave_active(sender, post);
+        sender_ended(post, code);
+        post->next = NULL;
+        *sender->ended_tail = post;
+        sender->ended_tail = &post->next;
+    }
+}
+
+static int wait_ms(const struct sender *sender, int timeout_ms)
+{
+    int64_t now_ms = clock_span_ms();
+    for (int i = 0; i < SHARDS; i++) {
+        int64_t at_ms = sender->shards[i].wake_at_ms;
+        if (at_ms < 0)
+            continue;
+        int64_t left_ms = at_ms > now_ms ? at_ms - now_ms : 0;
+        if (timeout_ms < 0 || left_ms < timeout_ms)
+            timeout_ms = (int)left_ms;
+    }
+    return timeout_ms;
+}
+
+static void handle(struct sender *sender, const struct epoll_event *event, bool touched[SHARDS])
+{
+    int fd = event->data.fd;
+    struct shard *shard = (size_t)fd < sender->fds_count ? sender->fds[fd].shard : NULL;
+    if (!shard) {
+        if ((size_t)fd < sender->fds_count && sender->fds[fd].registered)
+            unwatch(sender, fd); /* an idle connection: closed by the receiver, most likely */
+        return;                  /* or the loop's own descriptor, which it looks at itself */
+    }
+    int what = (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR) ? CURL_CSELECT_IN : 0) |
+               (event->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+               (event->events & EPOLLERR ? CURL_CSELECT_ERR : 0);
+    int running;
+    curl_multi_socket_action(shard->multi, fd, what, &running);
+    touched[shard - sender->shards] = true;
+}
+
+struct post *sender_wait(struct sender *sender, int timeout_ms)
+{
+    struct epoll_event events[EVENTS_MAX];
+    bool touched[SHARDS] = {false};
+    sender->ended = NULL;
+    sender->ended_tail = &sender->ended;
+    int count = epoll_wait(sender->epoll_fd, events, EVENTS_MAX, wait_ms(sender, timeout_ms));
+    for (int i = 0; i < count; i++)
+        handle(sender, &events[i], touched);
+    int64_t now_ms = clock_span_ms();
+    for (int i = 0; i < SHARDS; i++) {
+        struct shard *shard = &sender->shards[i];
+        if (shard->wake_at_ms >= 0 && shard->wake_at_ms <= now_ms) {
+            int running;
+            shard->wake_at_ms = -1;
+            curl_multi_socket_action(shard->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+            touched[i] = true;
+        }
+        if (touched[i])
+            collect(sender, shard);
+    }
+    return sender->ended;
+}
+
+struct post *sender_cut_off(struct sender *sender)
+{
+    struct post *post = sender->active;
+    if (!post)
+        return NULL;
+    curl_multi_remove_handle(shard_of(sender, post)->multi, post->easy);
+    leave_active(sender, post);
+    return post;
+}
+
+bool sender_watch(struct sender *sender, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    return epoll_ctl(sender->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+bool sender_poll_init(struct sender *sender, char *error, size_t error_bytes)
+{
+    sender->ended_tail = &sender->ended;
+    sender->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    bool ready = sender->epoll_fd >= 0;
+    for (int i = 0; i < SHARDS; i++) {
+        struct shard *shard = &sender->shards[i];
+        shard->sender = sender;
+        shard->wake_at_ms = -1;
+        shard->multi = curl_multi_init();
+        ready =
+            ready && shard->multi &&
+            curl_multi_setopt(shard->multi, CURLMOPT_SOCKETFUNCTION, socket_changed) == CURLM_OK &&
+            curl_multi_setopt(shard->multi, CURLMOPT_SOCKETDATA, shard) == CURLM_OK &&
+            curl_multi_setopt(shard->multi, CURLMOPT_TIMERFUNCTION, timer_changed) == CURLM_OK &&
+            curl_multi_setopt(shard->multi, CURLMOPT_TIMERDATA, shard) == CURLM_OK &&
+            curl_multi_setopt(shard->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_PER_SHARD) ==
+                CURLM_OK;
+    }
+    if (!ready)
+        snprintf(error, error_bytes, "cannot set up libcurl: %s", strerror(errno));
+    return ready;
+}
+
+void sender_poll_close(struct sender *sender)
+{
+    for (int i = 0; i < SHARDS; i++)
+        curl_multi_cleanup(sender->shards[i].multi);
+    if (sender->epoll_fd >= 0)
+        close(sender->epoll_fd);
+}

@@ -1,0 +1,116 @@
+/* The threads of the dispatcher and what they share. Only files of this folder include this.
+ *
+ * One writer, N senders, and with a virtual clock its driver. They share the options, counters, and
+ * mailboxes; everything else belongs to one thread. */
+#ifndef REVHOOK_DISPATCHER_THREADS_H
+#define REVHOOK_DISPATCHER_THREADS_H
+
+#include "dispatcher/mail.h"
+#include "dispatcher/quiet.h"
+#include "dispatcher/subscribers.h"
+
+#define SENDERS_MAX 64
+
+/* What is counted, one number a row of metric.def. */
+struct counters {
+#define X(name, kind, help) atomic_ullong name;
+#include "../schema/metric.def"
+#undef X
+};
+
+struct writer {
+    struct dispatch *dispatch;
+    pthread_t thread;
+    struct mailbox mailbox;
+    struct subscribers subscribers;
+    struct mail *retained; /* operations whose commit failed, to be tried again; oldest first */
+    struct reports *reports[SENDERS_MAX]; /* of this transaction, one a sender; NULL: none yet */
+    struct store_target *targets;         /* room for one event's */
+    uint32_t targets_capacity;
+    uint64_t open, open_before; /* open deliveries, now and when the transaction began */
+    struct dispatch_stats
+        tally; /* what this transaction adds to the counters once it is committed */
+    mono_ms purge_at;
+    int64_t failing_since_ms; /* clock_span_ms of the first commit that failed; 0: none */
+    int64_t done;             /* mails that this round finished: leaves quiet at its end */
+    bool stopping;
+};
+
+struct sender_thread;
+
+struct dispatch {
+    struct dispatch_options options;
+    struct quiet quiet;
+    struct counters counters;
+    struct writer writer;
+    struct sender_thread *senders[SENDERS_MAX];
+    struct clock_driver *driver; /* NULL with a real clock */
+    atomic_bool stopping;        /* no more calls */
+    atomic_bool store_failing;   /* commits fail: start nothing that could not be recorded */
+};
+
+#define COUNT(dispatch, name, by) atomic_fetch_add(&(dispatch)->counters.name, (by))
+
+/* Sends mail that counts as something under way until its reader is done with it. */
+void dispatch_send(struct dispatch *dispatch, struct mailbox *mailbox, struct mail *mail);
+
+/* The sender that a webhook belongs to. */
+unsigned dispatch_sender_of(const struct dispatch *dispatch, int64_t webhook);
+
+/* ---- writer.c ---- */
+
+/* Reads the store into memory, then starts the thread. False, with `error`, if that fails. */
+bool writer_start(struct writer *writer, struct dispatch *dispatch, char *error,
+                  size_t error_bytes);
+/* Ends it after everything sent before is committed, or cannot be. */
+void writer_stop(struct writer *writer);
+
+/* The list of reports to a sender in this transaction. */
+struct reports *writer_reports(struct writer *writer, int64_t webhook);
+
+/* ---- writer_calls.c: what the API asks, within a transaction. On anything but STORE_OK the
+ * transaction has failed. ---- */
+
+enum store_result writer_create(struct writer *writer, struct create_call *call);
+enum store_result writer_publish(struct writer *writer, struct publish_call *call);
+enum store_result writer_redeliver(struct writer *writer, struct redeliver_call *call);
+
+/* ---- writer_operations.c: what the senders tell, likewise ---- */
+
+enum store_result writer_operations(struct writer *writer, struct operations *operations);
+
+/* ---- recover.c ---- */
+
+/* Makes hooks and subscribers of everything in the store and reports them to the senders. */
+enum store_result recover(struct writer *writer);
+
+/* ---- loop.c, loop_post.c ---- */
+
+/* Makes a sender with its core, its libcurl and its mailbox; NULL, with `error`, if that fails. */
+struct sender_thread *sender_thread_new(struct dispatch *dispatch, unsigned index,
+                                        const struct core_config *config, char *error,
+                                        size_t error_bytes);
+/* Starts its thread. */
+bool sender_thread_run(struct sender_thread *thread);
+struct mailbox *sender_thread_mailbox(struct sender_thread *thread);
+/* Asks it to end: it starts nothing more and lets attempts in flight end for patience_ms. */
+void sender_thread_stop(struct sender_thread *thread, dur_ms patience_ms);
+/* Waits for its end; answers calls that are left; returns how many attempts were cut off. */
+unsigned sender_thread_join(struct sender_thread *thread);
+void sender_thread_free(struct sender_thread *thread);
+/* The earliest time at which its core wants to be woken. Any thread. */
+mono_ms sender_thread_deadline(struct sender_thread *thread);
+/* How many open deliveries it holds in memory. Any thread. */
+unsigned sender_thread_in_memory(struct sender_thread *thread);
+/* Whether a delivery is in flight. Any thread. */
+bool sender_thread_is_in_flight(struct sender_thread *thread, int64_t delivery);
+/* Counts the deliveries in flight, and copies their keys unless `keys` is NULL. Any thread. */
+size_t sender_thread_in_flight(struct sender_thread *thread, int64_t *keys, size_t keys_max);
+
+/* ---- clock_driver.c ---- */
+
+struct clock_driver *clock_driver_start(struct dispatch *dispatch);
+void clock_driver_stop(struct clock_driver *driver);
+void clock_driver_send(struct clock_driver *driver, struct advance_call *call);
+
+#endif

@@ -1,0 +1,319 @@
+/* The writer: the only thread that writes the store.
+ *
+ * Owns: the transaction, the order of everything that is committed, the fan-out index, the reports
+ * that follow a commit. Refuses: decisions. What is accepted fans out by core/fanout.c; what
+ * happens to webhooks and deliveries was decided by a sender's core.
+ *
+ * Happy path: take whatever waits, one transaction for all of it, one fsync; then hand what was
+ * committed to the senders, and only then answer the clients. Nothing is delayed to gather more: a
+ * batch forms by itself while the one before is committed.
+ *
+ * Failure: if the transaction fails (disk full, I/O) all of it is undone. What clients asked for is
+ * answered "unavailable" and has not happened. What senders told has happened, out there, so it is
+ * kept and tried again until it is durable; meanwhile the senders start nothing new. */
+#include "dispatcher/log.h"
+#include "dispatcher/threads.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_MS        200
+#define BATCH_MAILS_MAX 4096
+#define PURGE_EVERY_MS  60000
+#define PURGE_EVENTS    500
+
+struct reports *writer_reports(struct writer *writer, int64_t webhook)
+{
+    struct reports **reports = &writer->reports[dispatch_sender_of(writer->dispatch, webhook)];
+    if (!*reports) {
+        *reports = hook_alloc(sizeof(**reports));
+        (*reports)->mail.kind = MAIL_REPORTS;
+    }
+    return *reports;
+}
+
+static struct dispatch_call *call_of(struct mail *mail)
+{
+    return (struct dispatch_call *)(void *)mail; /* its first member */
+}
+
+static bool is_call(const struct mail *mail)
+{
+    return mail->kind == MAIL_CREATE || mail->kind == MAIL_PUBLISH || mail->kind == MAIL_REDELIVER;
+}
+
+static struct operations *operations_of(struct mail *mail)
+{
+    return (struct operations *)(void *)mail; /* its first member */
+}
+
+/* ---- one transaction ---- */
+
+static enum store_result apply(struct writer *writer, struct mail *mail)
+{
+    switch ((enum mail_kind)mail->kind) {
+    case MAIL_CREATE: return writer_create(writer, (struct create_call *)(void *)mail);
+    case MAIL_PUBLISH: return writer_publish(writer, (struct publish_call *)(void *)mail);
+    case MAIL_REDELIVER: return writer_redeliver(writer, (struct redeliver_call *)(void *)mail);
+    case MAIL_OPERATIONS: return writer_operations(writer, operations_of(mail));
+    case MAIL_TICK:
+    case MAIL_STOP: return STORE_OK;
+    default: assert(!"a mail for the writer"); return STORE_FAILED;
+    }
+}
+
+static enum store_result commit_all(struct writer *writer, struct mail *mails)
+{
+    struct dispatch *dispatch = writer->dispatch;
+    struct store *store = dispatch->options.store;
+    struct clock *clock = dispatch->options.clock;
+    writer->open_before = writer->open;
+    writer->tally = (struct dispatch_stats){0};
+    enum store_result result = store_begin(store);
+    for (struct mail *mail = mails; mail && result == STORE_OK; mail = mail->next)
+        result = apply(writer, mail);
+    if (result == STORE_OK)
+        result = store_commit(store, clock_now(clock), clock_boot(clock));
+    if (result == STORE_OK) {
+        subscribers_commit(&writer->subscribers);
+        return STORE_OK;
+    }
+    store_rollback(store);
+    subscribers_rollback(&writer->subscribers);
+    writer->open = writer->open_before;
+    return result;
+}
+
+/* ---- after it ---- */
+
+static void send_reports(struct writer *writer)
+{
+    struct dispatch *dispatch = writer->dispatch;
+    for (unsigned i = 0; i < dispatch->options.senders; i++) {
+        if (!writer->reports[i])
+            continue;
+        dispatch_send(dispatch, sender_thread_mailbox(dispatch->senders[i]),
+                      &writer->reports[i]->mail);
+        writer->reports[i] = NULL;
+    }
+}
+
+static void discard_reports(struct writer *writer)
+{
+    for (unsigned i = 0; i < writer->dispatch->options.senders; i++) {
+        if (writer->reports[i])
+            reports_free(writer->reports[i]);
+        writer->reports[i] = NULL;
+    }
+}
+
+/* Lets go of a mail whose transaction is over. */
+static void finish(struct writer *writer, struct mail *mail)
+{
+    writer->done++;
+    switch ((enum mail_kind)mail->kind) {
+    case MAIL_OPERATIONS: operations_free(operations_of(mail)); break;
+    case MAIL_TICK: free(mail); break;
+    case MAIL_STOP: break; /* on the stack of whoever waits for the end */
+    default:
+        if (mail->kind == MAIL_CREATE && call_of(mail)->result == DISPATCH_OK)
+            quiet_enter(&writer->dispatch->quiet, 1); /* until dispatch_answered */
+        call_of(mail)->done(call_of(mail));
+    }
+}
+
+static void publish_counters(struct writer *writer)
+{
+    struct counters *counters = &writer->dispatch->counters;
+#define X(name, kind, help) atomic_fetch_add(&counters->name, writer->tally.name);
+#include "../schema/metric.def"
+#undef X
+    atomic_store(&counters->deliveries_open, writer->open);
+    atomic_store(&counters->webhooks, writer->subscribers.hooks.count);
+}
+
+static void committed(struct writer *writer, struct mail *mails)
+{
+    writer->tally.commits_total = 1;
+    publish_counters(writer);
+    send_reports(writer);
+    for (struct mail *next; mails; mails = next) {
+        next = mails->next;
+        finish(writer, mails);
+    }
+    if (writer->failing_since_ms == 0)
+        return;
+    LOG(store_resumed, LOG_NUMBER("failed_ms", clock_span_ms() - writer->failing_since_ms));
+    writer->failing_since_ms = 0;
+    atomic_store(&writer->dispatch->store_failing, false);
+    for (unsigned i = 0; i < writer->dispatch->options.senders; i++) {
+        struct mail *tick = hook_alloc(sizeof(*tick));
+        tick->kind = MAIL_TICK;
+        dispatch_send(writer->dispatch, sender_thread_mailbox(writer->dispatch->senders[i]), tick);
+    }
+}
+
+/* Takes what clients asked for out of a list of operations whose commit failed, and reports it
+ * refused. */
+static void refuse_commands(struct writer *writer, struct operations *operations)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < operations->count; i++) {
+        struct operation *operation = &operations->at[i];
+        if (operation->kind != OPERATION_CHANGE || !operation->change.command) {
+            operations->at[kept++] = *operation;
+            continue;
+        }
+        reports_add(writer_reports(writer, operation->webhook), REPORT_REFUSED)->hook =
+            operation->hook;
+        free(operation->change.except);
+        free(operation->change.user);
+        webhook_config_drop(operation->change.config);
+    }
+    operations->count = kept;
+}
+
+static void failed(struct writer *writer, struct mail *mails)
+{
+    COUNT(writer->dispatch, commits_failed_total, 1);
+    if (writer->failing_since_ms == 0) {
+        writer->failing_since_ms = clock_span_ms();
+        LOG(store_failed, LOG_TEXT("error", store_error(writer->dispatch->options.store)),
+            LOG_NUMBER("retry_ms", RETRY_MS));
+    }
+    atomic_store(&writer->dispatch->store_failing, true);
+    discard_reports(writer);
+    struct mail **end = &writer->retained;
+    for (struct mail *next; mails; mails = next) {
+        next = mails->next;
+        if (mails->kind == MAIL_OPERATIONS && !writer->stopping) {
+            refuse_commands(writer, operations_of(mails));
+            *end = mails;
+            end = &mails->next;
+            continue;
+        }
+        if (is_call(mails))
+            call_of(mails)->result = DISPATCH_UNAVAILABLE;
+        finish(writer, mails);
+    }
+    *end = NULL;
+    send_reports(writer);
+}
+
+/* Removes one step of the events past their retention; true if there are more. */
+static bool purge_step(struct writer *writer, struct instant now)
+{
+    struct dispatch *dispatch = writer->dispatch;
+    struct store *store = dispatch->options.store;
+    unsigned removed = 0;
+    if (store_begin(store) != STORE_OK)
+        return false;
+    if (store_purge(store, now.wall - dispatch->options.retention_ms * 1000, now.mono, PURGE_EVENTS,
+                    &removed) != STORE_OK ||
+        store_commit(store, now, clock_boot(dispatch->options.clock)) != STORE_OK) {
+        store_rollback(store);
+        return false;
+    }
+    if (removed > 0)
+        LOG(events_removed, LOG_NUMBER("events", removed));
+    return removed == PURGE_EVENTS;
+}
+
+/* Events past their retention go in small steps, each a transaction of its own, so that nobody
+ * waits for long; under the virtual clock all at once, so that they are gone when the clock has
+ * moved. */
+static void purge(struct writer *writer)
+{
+    struct clock *clock = writer->dispatch->options.clock;
+    struct instant now = clock_now(clock);
+    if (now.mono < writer->purge_at)
+        return;
+    bool more = purge_step(writer, now);
+    while (more && clock_is_virtual(clock))
+        more = purge_step(writer, now);
+    writer->purge_at = more ? now.mono : now.mono + PURGE_EVERY_MS;
+}
+
+/* Takes what is to be committed next: what failed before, then what waits, but not more than a
+ * bounded number at once. */
+static struct mail *gather(struct writer *writer, struct mail **left)
+{
+    struct mail *mails = writer->retained, **end = &mails;
+    writer->retained = NULL;
+    while (*end)
+        end = &(*end)->next;
+    *end = *left ? *left : mailbox_take(&writer->mailbox);
+    *left = NULL;
+    unsigned count = 0;
+    for (struct mail *mail = mails; mail; mail = mail->next) {
+        writer->stopping |= mail->kind == MAIL_STOP;
+        if (++count < BATCH_MAILS_MAX)
+            continue;
+        *left = mail->next;
+        mail->next = NULL;
+    }
+    return mails;
+}
+
+static int wait_ms(const struct writer *writer)
+{
+    if (writer->retained)
+        return RETRY_MS;
+    mono_ms left_ms = writer->purge_at - clock_now(writer->dispatch->options.clock).mono;
+    return left_ms <= 0 ? 0 : left_ms < PURGE_EVERY_MS ? (int)left_ms : PURGE_EVERY_MS;
+}
+
+static void *run(void *argument)
+{
+    struct writer *writer = argument;
+    struct mail *left = NULL;
+    while (!writer->stopping || left) {
+        if (!left)
+            mailbox_wait(&writer->mailbox, wait_ms(writer));
+        struct mail *mails = gather(writer, &left);
+        if (mails) {
+            if (commit_all(writer, mails) == STORE_OK)
+                committed(writer, mails);
+            else
+                failed(writer, mails);
+            store_tend(writer->dispatch->options.store);
+        }
+        if (!writer->retained)
+            purge(writer);
+        quiet_leave(&writer->dispatch->quiet, writer->done);
+        writer->done = 0;
+    }
+    return NULL;
+}
+
+bool writer_start(struct writer *writer, struct dispatch *dispatch, char *error, size_t error_bytes)
+{
+    writer->dispatch = dispatch;
+    enum store_result result = store_open_count(dispatch->options.store, &writer->open);
+    if (result == STORE_OK)
+        result = recover(writer);
+    if (result != STORE_OK) {
+        snprintf(error, error_bytes, "cannot read the store: %s",
+                 store_error(dispatch->options.store));
+        discard_reports(writer);
+        return false;
+    }
+    publish_counters(writer);
+    send_reports(writer);
+    if (pthread_create(&writer->thread, NULL, run, writer) != 0) {
+        snprintf(error, error_bytes, "cannot start the writer thread");
+        return false;
+    }
+    return true;
+}
+
+void writer_stop(struct writer *writer)
+{
+    struct mail stop = {.kind = MAIL_STOP};
+    mailbox_send(&writer->mailbox, &stop);
+    quiet_enter(&writer->dispatch->quiet, 1);
+    pthread_join(writer->thread, NULL);
+    subscribers_free(&writer->subscribers);
+    free(writer->targets);
+}
