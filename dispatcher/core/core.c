@@ -23,6 +23,10 @@ static void add_webhook(struct core *core, const struct core_event *event, struc
     webhook->frontier_due = INT64_MIN; /* if it is spilled, nothing is in memory yet */
     webhook->frontier_key = INT64_MIN;
     webhook->awaiting_answer = event->answered_later;
+    /* Read at start, with a probe under way when the service stopped: its plan was not known to the
+     * store, or was stored as it stood meanwhile. */
+    if (webhook->status.state == WEBHOOK_DEGRADED && webhook->status.verify_next == MONO_NEVER)
+        webhook->status.verify_next = core->now.mono;
     backlog_want(core, webhook, update);
     select_place(core, webhook);
 }
@@ -51,10 +55,7 @@ static void take_event(struct core *core, const struct core_event *event, struct
         break;
     case EVENT_VERIFIED: webhook_verified(core, event, update); break;
     case EVENT_COMMAND: webhook_command(core, event, update); break;
-    case EVENT_COMMITTED:
-        webhook_committed(core, event->webhook, update);
-        webhook_release(core, event->webhook, update);
-        break;
+    case EVENT_COMMITTED: webhook_committed(core, event->webhook, update); break;
     case EVENT_REFUSED: webhook_refused(core, event->webhook, update); break;
     case EVENT_ANSWERED:
         event->webhook->awaiting_answer = false;
@@ -89,7 +90,6 @@ static bool run_timers(struct core *core, struct update *update)
             return false;
         struct webhook *webhook = HEAP_ENTRY(node, struct webhook, timer);
         webhook_due(core, webhook, update);
-        select_place(core, webhook);
     }
     return true;
 }
@@ -108,5 +108,7 @@ void core_step(struct core *core, const struct core_event *event, struct update 
 mono_ms core_deadline(const struct core *core)
 {
     const struct heap_node *node = heap_min(&core->timers);
-    return node ? node->key : MONO_NEVER;
+    if (!node)
+        return MONO_NEVER;
+    return node->key > core->now.mono ? node->key : core->now.mono;
 }

@@ -137,5 +137,4 @@ void delivery_ended(struct core *core, struct delivery *delivery, struct update 
         emit(update, EFFECT_FORGET, webhook, delivery);
     backlog_want(core, webhook, update);
     select_place(core, webhook);
-    webhook_release(core, webhook, update);
 }

@@ -276,8 +276,17 @@ static bool verify_is_planned(const struct webhook *webhook)
     return !webhook->verifying && !webhook->awaiting_answer;
 }
 
+/* Deleted, and nothing of it is in flight or on its way from the store. */
+static bool is_over(const struct webhook *webhook)
+{
+    return webhook->status.state == WEBHOOK_DELETED && !webhook->flight && !webhook->refilling;
+}
+
 mono_ms webhook_deadline(const struct webhook *webhook)
 {
+    if (is_over(webhook))
+        return INT64_MIN; /* to be let go at once: by the timers, which run when the deliveries to
+                             be forgotten have all been worked off */
     const struct webhook_status *status = &webhook->status;
     mono_ms next = verify_is_planned(webhook) ? status->verify_next : MONO_NEVER;
     return next < status->verify_until ? next : status->verify_until;
@@ -286,6 +295,10 @@ mono_ms webhook_deadline(const struct webhook *webhook)
 void webhook_due(struct core *core, struct webhook *webhook, struct update *update)
 {
     struct webhook_status *status = &webhook->status;
+    if (is_over(webhook)) {
+        webhook_release(core, webhook, update);
+        return;
+    }
     if (status->verify_until <= core->now.mono) {
         webhook_propose(core, webhook,
                         status->state == WEBHOOK_DEGRADED ? WEBHOOK_GAVE_UP : WEBHOOK_WINDOW_OVER,
@@ -300,12 +313,11 @@ void webhook_due(struct core *core, struct webhook *webhook, struct update *upda
         webhook->verify_seq++;
         emit(update, EFFECT_VERIFY, webhook, NULL)->verify_seq = webhook->verify_seq;
     }
+    select_place(core, webhook);
 }
 
 void webhook_release(struct core *core, struct webhook *webhook, struct update *update)
 {
-    if (webhook->status.state != WEBHOOK_DELETED || webhook->changing || webhook->flight)
-        return;
     select_remove(core, webhook);
     emit(update, EFFECT_FORGET_WEBHOOK, webhook, NULL);
 }
