@@ -2,10 +2,11 @@
  * order, as the search needs. */
 #include "core/types.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static void every_event_type_is_found_by_its_word(void **state)
 {
