@@ -167,8 +167,7 @@ static void take_answered(struct sender_thread *thread, struct answered *answere
         struct core_event event = {.kind = EVENT_ANSWERED, .webhook = &hook->core};
         loop_step(thread, &event);
     }
-    thread->done++; /* entered when the call was answered */
-    free(answered);
+    free(answered); /* quiet was entered when the call was answered */
 }
 
 void loop_mails(struct sender_thread *thread, struct mail *mails)

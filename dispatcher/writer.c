@@ -311,8 +311,7 @@ bool writer_start(struct writer *writer, struct dispatch *dispatch, char *error,
 void writer_stop(struct writer *writer)
 {
     struct mail stop = {.kind = MAIL_STOP};
-    mailbox_send(&writer->mailbox, &stop);
-    quiet_enter(&writer->dispatch->quiet, 1);
+    dispatch_send(writer->dispatch, &writer->mailbox, &stop);
     pthread_join(writer->thread, NULL);
     subscribers_free(&writer->subscribers);
     free(writer->targets);
