@@ -1,0 +1,293 @@
+/* revhookd: from options to a service that answers, and back.
+ *
+ * Owns: the order in which the parts start and end, the signals, the exit codes. Happy path:
+ * options, settings, the port, the store (locked), the clock that goes on from the last commit, the
+ * dispatcher (recovery), the API's thread, then the one line on stdout. The main thread sleeps
+ * until a signal. Then: no more connections, new requests are answered 503, attempts in flight may
+ * end, everything is committed, answers go out, the store is closed.
+ *
+ * Failure modes: a wrong option or setting is exit code 2, anything else that keeps it from
+ * starting is 1, both with one sentence on stderr, and what was started is ended again. Refuses: to
+ * run without a token, to print anything else on stdout, to take longer than five seconds to end
+ * for the sake of clients that do not take their answers. */
+#include "dispatcher/log.h"
+#include "server/api.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define EXIT_SETTINGS       2
+#define ATTEMPT_PATIENCE_MS 3000
+#define ANSWER_PATIENCE_MS  500
+#define OWN_ADDRESSES_MAX   1024
+#define ERROR_BYTES_MAX     512
+
+/* Everything that runs. NULL or -1: not started. */
+struct daemon {
+    struct config config;
+    struct egress_address own[OWN_ADDRESSES_MAX];
+    char url[300];
+    int listener;
+    struct store *store;
+    struct clock *clock;
+    struct dispatch *dispatch;
+    struct api api;
+    struct http *http;
+};
+
+extern char **environ;
+
+static sigset_t end_signals(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    return signals;
+}
+
+/* One descriptor for each client and each attempt: take as many as the system gives. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void set_up_log(const struct config *config)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    enum log_level least = LOG_LEVEL_info;
+    for (int level = LOG_LEVEL_debug; level <= LOG_LEVEL_error; level++)
+        if (strcmp(config->log_level, levels[level]) == 0)
+            least = (enum log_level)level;
+    log_setup(strcmp(config->log_format, "json") == 0, least);
+}
+
+static const char *token_source(const struct config *config)
+{
+    switch (config->source[CONFIG_token].layer) {
+    case CONFIG_FROM_FILE: return "file";
+    case CONFIG_FROM_ENVIRONMENT: return "REVHOOK_TOKEN";
+    case CONFIG_FROM_OPTION: return "command line";
+    default: return "the well-known dev-token";
+    }
+}
+
+static unsigned copy_spans(dur_ms *out, const struct config_spans *spans)
+{
+    memcpy(out, spans->ms, spans->count * sizeof(*out));
+    return spans->count;
+}
+
+static struct core_config core_settings(const struct config *config)
+{
+    struct core_config core = {
+        .in_flight_max = (unsigned)config->in_flight_max,
+        .in_flight_per_webhook_max = (unsigned)config->in_flight_per_webhook_max,
+        .degrade_after = (unsigned)config->degrade_after,
+        .verify_window_ms = config->verify_window_ms,
+        .probe_delay_min_ms = config->probe_delay_min_ms,
+        .probe_delay_max_ms = config->probe_delay_max_ms,
+        .degraded_max_ms = config->degraded_max_ms,
+        .window_max = (unsigned)config->queue_window,
+        .memory_max = (unsigned)config->queue_memory_max,
+    };
+    core.retry_count = copy_spans(core.retry_delays_ms, &config->retry_delays_ms);
+    core.verify_offset_count = copy_spans(core.verify_offsets_ms, &config->verify_offsets_ms);
+    return core;
+}
+
+static struct dispatch_options dispatch_settings(const struct daemon *daemon)
+{
+    const struct config *config = &daemon->config;
+    return (struct dispatch_options){
+        .core = core_settings(config),
+        .senders = (unsigned)config->senders,
+        .store = daemon->store,
+        .clock = daemon->clock,
+        .egress = daemon->api.egress,
+        .attempt_timeout_ms = config->attempt_timeout_ms,
+        .response_bytes_max = (size_t)config->response_bytes_max,
+        .response_kept_bytes = (size_t)config->response_kept_bytes,
+        .challenge_bytes_max = (size_t)config->challenge_bytes_max,
+        .top_level_challenge = config->top_level_challenge,
+        .ca_file = config->ca_file,
+        .user_agent = "revhook/" REVHOOK_VERSION,
+        .batch_deliveries_max = (uint32_t)config->batch_deliveries_max,
+        .backlog_max = (uint64_t)config->backlog_max,
+        .webhooks_max = (uint64_t)config->webhooks_max,
+        .idempotency_ms = config->idempotency_ms,
+        .retention_ms = config->retention_ms,
+        .partition = API_PARTITION,
+        .org = API_ORG,
+    };
+}
+
+static bool start_store(struct daemon *daemon, char *error, size_t error_bytes)
+{
+    const struct config *config = &daemon->config;
+    const struct store_options options = {config->data, (uint32_t)config->response_kept_bytes};
+    struct instant last;
+    char boot[64];
+    if (store_open_sqlite(&options, &daemon->store, error, error_bytes) != STORE_OK)
+        return false;
+    if (store_last_commit(daemon->store, &last, boot) != STORE_OK) {
+        snprintf(error, error_bytes, "the store cannot be read: %s", store_error(daemon->store));
+        return false;
+    }
+    daemon->clock =
+        strcmp(config->clock, "virtual") == 0 ? clock_virtual(last, boot) : clock_real(last, boot);
+    if (daemon->clock == NULL)
+        snprintf(error, error_bytes, "not enough memory");
+    return daemon->clock != NULL;
+}
+
+static bool start_dispatch(struct daemon *daemon, char *error, size_t error_bytes)
+{
+    struct egress_policy *egress = &daemon->api.egress;
+    struct dispatch_options options;
+    int own = egress_own_addresses(daemon->own, OWN_ADDRESSES_MAX);
+    if (own < 0) {
+        snprintf(error, error_bytes, "the addresses of this host cannot be read: %s",
+                 strerror(errno));
+        return false;
+    }
+    egress->allow_loopback = egress->allow_http = daemon->config.dev;
+    egress->own = daemon->own;
+    egress->own_count = own < OWN_ADDRESSES_MAX ? (size_t)own : OWN_ADDRESSES_MAX;
+    options = dispatch_settings(daemon);
+    daemon->dispatch = dispatch_start(&options, error, error_bytes);
+    return daemon->dispatch != NULL;
+}
+
+static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
+{
+    const struct config *config = &daemon->config;
+    const struct http_options options = {
+        .listener = daemon->listener,
+        .request_bytes_max = (size_t)config->request_bytes_max,
+        .connections_max = (unsigned)config->connections_max,
+        .request_timeout_ms = config->request_timeout_ms,
+        .response_timeout_ms = config->response_timeout_ms,
+        .handle = api_handle,
+        .pause = api_pause,
+        .ctx = &daemon->api,
+    };
+    daemon->api.config = config;
+    daemon->api.clock = daemon->clock;
+    daemon->api.dispatch = daemon->dispatch;
+    daemon->api.reader = store_reader_open(daemon->store);
+    if (daemon->api.reader == NULL) {
+        snprintf(error, error_bytes, "the store cannot be opened for reading: %s",
+                 store_error(daemon->store));
+        return false;
+    }
+    daemon->listener = -1;
+    daemon->http = http_start(&options, error, error_bytes);
+    return daemon->http != NULL;
+}
+
+static bool start(struct daemon *daemon, char *error, size_t error_bytes)
+{
+    const struct config *config = &daemon->config;
+    LOG(starting, LOG_TEXT("version", REVHOOK_VERSION), LOG_TEXT("data", config->data),
+        LOG_TEXT("clock", config->clock));
+    if (config->dev)
+        LOG(developer_mode, LOG_TEXT("token_source", token_source(config)));
+    raise_descriptor_limit();
+    daemon->listener =
+        http_listen(config->listen, daemon->url, sizeof(daemon->url), error, error_bytes);
+    return daemon->listener >= 0 && start_store(daemon, error, error_bytes) &&
+           start_dispatch(daemon, error, error_bytes) && start_api(daemon, error, error_bytes);
+}
+
+/* Ends what was started, last first. */
+static void stop(struct daemon *daemon)
+{
+    if (daemon->http != NULL)
+        http_pause(daemon->http);
+    if (daemon->dispatch != NULL)
+        dispatch_stop(daemon->dispatch, ATTEMPT_PATIENCE_MS);
+    if (daemon->http != NULL)
+        http_stop(daemon->http, ANSWER_PATIENCE_MS);
+    if (daemon->listener >= 0)
+        close(daemon->listener);
+    if (daemon->api.reader != NULL)
+        store_reader_close(daemon->api.reader);
+    store_close(daemon->store);
+    if (daemon->clock != NULL)
+        clock_free(daemon->clock);
+    config_free(&daemon->config);
+}
+
+/* Waits for a signal that asks to end, and ends. */
+static void run(struct daemon *daemon)
+{
+    sigset_t signals = end_signals();
+    struct dispatch_stats stats;
+    int number = 0;
+    int64_t began_ms;
+    while (sigwait(&signals, &number) != 0)
+        continue;
+    began_ms = clock_span_ms();
+    dispatch_stats(daemon->dispatch, &stats);
+    LOG(stopping,
+        LOG_TEXT("signal", number == SIGTERM  ? "SIGTERM"
+                           : number == SIGINT ? "SIGINT"
+                                              : "SIGHUP"),
+        LOG_NUMBER("in_flight", (int64_t)stats.attempts_in_flight));
+    stop(daemon);
+    LOG(stopped, LOG_NUMBER("duration_ms", clock_span_ms() - began_ms));
+}
+
+static int fail(const char *error, int code)
+{
+    fprintf(stderr, "revhookd: %s\n", error);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    static struct daemon daemon = {.listener = -1};
+    sigset_t signals = end_signals();
+    char error[ERROR_BYTES_MAX] = "";
+    enum config_action action;
+
+    if (!config_load(&daemon.config, argc, argv, environ, &action, error, sizeof(error)))
+        return fail(error, EXIT_SETTINGS);
+    if (action != CONFIG_RUN) {
+        if (action == CONFIG_HELP)
+            config_help(stdout);
+        else if (action == CONFIG_VERSION)
+            printf("revhookd " REVHOOK_VERSION "\n");
+        else
+            config_print(&daemon.config, stdout);
+        config_free(&daemon.config);
+        return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    }
+    if (!config_check(&daemon.config, error, sizeof(error))) {
+        config_free(&daemon.config);
+        return fail(error, EXIT_SETTINGS);
+    }
+    set_up_log(&daemon.config);
+    /* Before any thread: they all inherit it. */
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (!start(&daemon, error, sizeof(error))) {
+        stop(&daemon);
+        return fail(error, EXIT_FAILURE);
+    }
+    LOG(listening, LOG_TEXT("address", daemon.url));
+    printf("listening on %s\n", daemon.url);
+    fflush(stdout);
+    run(&daemon);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,43 @@
+/* Webhooks, events and deliveries as JSON objects. */
+#ifndef REVHOOK_SERVER_RENDER_H
+#define REVHOOK_SERVER_RENDER_H
+
+#include "server/api.h"
+
+#define RENDER_TIME_BYTES 24 /* of "2026-01-31T12:00:00.000Z" */
+
+/* RFC 3339 with milliseconds and a final zero, as DevRev's object dates have them. */
+void render_time(char out[RENDER_TIME_BYTES + 1], wall_us wall);
+
+/* A time of the service's line as wall time: as far from now as it is on the line. */
+wall_us render_wall(struct instant now, mono_ms mono);
+
+/* Key and date; null for MONO_NEVER, or for a wall time of 0. */
+void render_mono_pair(struct json_out *out, const char *key, struct instant now, mono_ms mono);
+void render_wall_pair(struct json_out *out, const char *key, wall_us wall);
+
+/* The `webhook` object (DevRev OpenAPI), with `health`, which is ours, at its end. `now` is the
+ * clock's. */
+void render_webhook(struct json_out *out, const struct api *api, const struct store_webhook *row,
+                    struct instant now);
+
+/* The word that `status` shows for a state: degraded is unverified to DevRev's clients, unless the
+ * setting says otherwise. */
+const char *render_status(const struct api *api, enum webhook_state state);
+
+/* The members that every event object begins with: id, type, created_date, deliveries. */
+void render_event(struct json_out *out, int64_t key, uint64_t salt, enum event_type type,
+                  wall_us created_us, uint32_t delivery_count);
+
+/* The state of a delivery as clients see it: what is in flight is known to the dispatcher alone,
+ * held follows from the webhook. */
+enum delivery_state render_delivery_state(const struct api *api, const struct store_delivery *row);
+
+/* The members of a delivery object, `state` being what the function above says. */
+void render_delivery(struct json_out *out, const struct store_delivery *row,
+                     enum delivery_state state, struct instant now);
+
+/* One attempt, as an object. */
+void render_attempt(struct json_out *out, const struct store_attempt *row);
+
+#endif

@@ -1,0 +1,217 @@
+/* From a request to its handler: one table, and the checks that are the same for all.
+ *
+ * Order of the checks: route, method, is the service stopping, authentication, API version, content
+ * type, JSON, kinds, unknown fields, missing fields; then the handler looks at values. Happy path:
+ * the table says who is allowed and which fields there are; the handler gets a tree that has the
+ * right shape. Failure modes: each check answers by itself. Refuses: to normalise paths; what is
+ * not in the table byte for byte is not there. */
+#include "server/routes.h"
+
+#include "server/auth.h"
+#include "server/body.h"
+#include "server/query.h"
+
+#include <stdio.h>
+
+static const struct tree_field id_fields[] = {
+    {.name = "id", .kind = CANON_STRING, .required = true},
+    {0},
+};
+
+static const struct tree_field header_fields[] = {
+    {.name = "name", .kind = CANON_STRING, .required = true},
+    {.name = "value", .kind = CANON_STRING, .required = true},
+    {0},
+};
+
+static const struct tree_field create_fields[] = {
+    {.name = "url", .kind = CANON_STRING, .required = true},
+    {.name = "event_types", .kind = CANON_ARRAY, .element = CANON_STRING},
+    {.name = "secret", .kind = CANON_STRING},
+    {.name = "headers", .kind = CANON_ARRAY, .element = CANON_OBJECT, .fields = header_fields},
+    {0},
+};
+
+static const struct tree_field webhooks_list_fields[] = {
+    {.name = "status", .kind = CANON_ARRAY, .element = CANON_STRING},
+    {0},
+};
+
+static const struct tree_field event_types_fields[] = {
+    {.name = "add", .kind = CANON_ARRAY, .element = CANON_STRING},
+    {.name = "remove", .kind = CANON_ARRAY, .element = CANON_STRING},
+    {.name = "set", .kind = CANON_ARRAY, .element = CANON_STRING},
+    {0},
+};
+
+static const struct tree_field headers_fields[] = {
+    {.name = "add", .kind = CANON_ARRAY, .element = CANON_OBJECT, .fields = header_fields},
+    {.name = "remove", .kind = CANON_ARRAY, .element = CANON_STRING},
+    {.name = "set", .kind = CANON_ARRAY, .element = CANON_OBJECT, .fields = header_fields},
+    {0},
+};
+
+static const struct tree_field update_fields[] = {
+    {.name = "id", .kind = CANON_STRING, .required = true},
+    {.name = "url", .kind = CANON_STRING},
+    {.name = "event_types", .kind = CANON_OBJECT, .fields = event_types_fields},
+    {.name = "secret", .kind = CANON_STRING},
+    {.name = "headers", .kind = CANON_OBJECT, .fields = headers_fields},
+    {.name = "action", .kind = CANON_STRING},
+    {0},
+};
+
+static const struct tree_field events_list_fields[] = {
+    {.name = "type", .kind = CANON_STRING},
+    {.name = "cursor", .kind = CANON_STRING},
+    {.name = "limit", .kind = CANON_NUMBER},
+    {0},
+};
+
+static const struct tree_field deliveries_list_fields[] = {
+    {.name = "webhook", .kind = CANON_STRING}, {.name = "event", .kind = CANON_STRING},
+    {.name = "state", .kind = CANON_STRING},   {.name = "cursor", .kind = CANON_STRING},
+    {.name = "limit", .kind = CANON_NUMBER},   {0},
+};
+
+static const struct tree_field no_fields[] = {{0}};
+
+static const struct tree_field advance_fields[] = {
+    {.name = "ms", .kind = CANON_NUMBER},
+    {.name = "to", .kind = CANON_STRING},
+    {0},
+};
+
+#define GET_OR_POST (ROUTE_GET | ROUTE_POST)
+
+static const struct route routes[] = {
+    {ROUTE_POST, "/events.publish", SCOPE_TOKEN, false, NULL, events_publish},
+    {GET_OR_POST, "/events.get", SCOPE_TOKEN, false, id_fields, events_get},
+    {GET_OR_POST, "/events.list", SCOPE_TOKEN, false, events_list_fields, events_list},
+    {GET_OR_POST, "/deliveries.get", SCOPE_TOKEN, false, id_fields, deliveries_get},
+    {GET_OR_POST, "/deliveries.list", SCOPE_TOKEN, false, deliveries_list_fields, deliveries_list},
+    {ROUTE_POST, "/deliveries.redeliver", SCOPE_TOKEN, false, id_fields, deliveries_redeliver},
+    {ROUTE_POST, "/webhooks.create", SCOPE_TOKEN, false, create_fields, webhooks_create},
+    {GET_OR_POST, "/webhooks.get", SCOPE_TOKEN, false, id_fields, webhooks_get},
+    {GET_OR_POST, "/webhooks.list", SCOPE_TOKEN, false, webhooks_list_fields, webhooks_list},
+    {ROUTE_POST, "/webhooks.update", SCOPE_TOKEN, false, update_fields, webhooks_update},
+    {ROUTE_POST, "/webhooks.delete", SCOPE_TOKEN, false, id_fields, webhooks_delete},
+    {GET_OR_POST, "/clock.get", SCOPE_TOKEN, true, no_fields, clock_get},
+    {ROUTE_POST, "/clock.advance", SCOPE_TOKEN, true, advance_fields, clock_advance},
+    {ROUTE_GET, "/healthz", SCOPE_NONE, false, NULL, admin_healthz},
+    {ROUTE_GET, "/metrics", SCOPE_METRICS, false, NULL, admin_metrics},
+};
+
+static const char internal_prefix[] = "/internal";
+
+const struct route *route_find(struct text path)
+{
+    const size_t prefix_bytes = sizeof(internal_prefix) - 1;
+    bool internal =
+        path.bytes > prefix_bytes && memcmp(path.at, internal_prefix, prefix_bytes) == 0;
+    if (internal)
+        path = (struct text){path.at + prefix_bytes, path.bytes - prefix_bytes};
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+        if (text_is(path, routes[i].path) && (!internal || routes[i].scope == SCOPE_TOKEN))
+            return &routes[i];
+    return NULL;
+}
+
+unsigned route_method(struct text method)
+{
+    if (text_is(method, "POST"))
+        return ROUTE_POST;
+    return text_is(method, "GET") || text_is(method, "HEAD") ? ROUTE_GET : 0;
+}
+
+/* {"message": text}, without a type: what DevRev answers to paths it does not have. */
+static void answer_message(struct http_request *request, int status, const char *message)
+{
+    struct json_out out = {0};
+    json_out_object(&out);
+    json_out_pair_string(&out, "message", message);
+    json_out_object_end(&out);
+    http_answer(request, status, "application/json", &out);
+}
+
+static bool is_allowed(const struct api *api, const struct route *route,
+                       const struct http_request *request)
+{
+    if (route->scope == SCOPE_NONE || (route->scope == SCOPE_METRICS && api->config->dev))
+        return true;
+    return auth_accepts(http_header(request, "authorization"), api->config->token);
+}
+
+static bool check_version(const struct http_request *request, struct error *error)
+{
+    struct text version = http_header(request, "x-devrev-version");
+    if (version.at == NULL || text_is(version, "2022-10-20") || text_is(version, "2024-01-24"))
+        return true;
+    error_text(error, ERROR_invalid_api_version, version);
+    return false;
+}
+
+/* Reads the request's fields from its query or body, whichever its method has. */
+static bool read_fields(const struct api *api, const struct route *route,
+                        const struct http_request *request, struct json_t **root,
+                        struct error *error)
+{
+    size_t bytes_max = (size_t)api->config->control_bytes_max;
+    bool empty;
+    *root = NULL;
+    if (route_method(request->method) == ROUTE_GET)
+        return query_read(request->query.at == NULL ? text_of("") : request->query, route->fields,
+                          root, error);
+    if (!body_check_type(request, &empty, error))
+        return false;
+    if (request->body.bytes > bytes_max) {
+        error_too_large(error, bytes_max);
+        return false;
+    }
+    return tree_read(empty ? text_of("{}") : request->body, (unsigned)api->config->nesting_max,
+                     root, error);
+}
+
+static void call(struct api *api, const struct route *route, struct http_request *request)
+{
+    struct json_t *root = NULL;
+    struct error error;
+    if (route->scope == SCOPE_TOKEN && !check_version(request, &error)) {
+        error_answer(request, &error);
+        return;
+    }
+    if (route->fields != NULL && (!read_fields(api, route, request, &root, &error) ||
+                                  !tree_check(root, route->fields, &error))) {
+        tree_free(root);
+        error_answer(request, &error);
+        return;
+    }
+    route->handle(api, request, root);
+}
+
+void api_handle(void *ctx, struct http_request *request)
+{
+    struct api *api = ctx;
+    const struct route *route = route_find(request->path);
+    if (route == NULL || (route->virtual_clock_only && !clock_is_virtual(api->clock))) {
+        answer_message(request, 404, "route not found");
+    } else if ((route->methods & route_method(request->method)) == 0) {
+        http_answer_header(request, "allow",
+                           route->methods == GET_OR_POST  ? "GET, HEAD, POST"
+                           : route->methods == ROUTE_POST ? "POST"
+                                                          : "GET, HEAD");
+        answer_message(request, 405, "method not allowed");
+    } else if (api->dispatch == NULL) {
+        error_answer_unavailable(request, "the service is stopping");
+    } else if (!is_allowed(api, route, request)) {
+        error_answer_plain(request, ERROR_unauthenticated, NULL);
+    } else {
+        call(api, route, request);
+    }
+}
+
+void api_pause(void *ctx)
+{
+    struct api *api = ctx;
+    api->dispatch = NULL;
+}

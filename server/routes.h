@@ -1,0 +1,32 @@
+/* The table of routes; for routes.c and its test. */
+#ifndef REVHOOK_SERVER_ROUTES_H
+#define REVHOOK_SERVER_ROUTES_H
+
+#include "server/api.h"
+
+/* What it takes to call a route. */
+enum route_scope {
+    SCOPE_TOKEN,   /* the organisation's token */
+    SCOPE_METRICS, /* the token, but with --dev nothing */
+    SCOPE_NONE,
+};
+
+enum route_method { ROUTE_GET = 1, ROUTE_POST = 2 };
+
+struct route {
+    unsigned methods; /* bits of enum route_method; HEAD goes with GET */
+    const char *path;
+    enum route_scope scope;
+    bool virtual_clock_only;
+    const struct tree_field *fields; /* NULL: the handler reads the request itself */
+    void (*handle)(struct api *api, struct http_request *request, struct json_t *root);
+};
+
+/* The route of a path (its /internal prefix, which DevRev's own clients use, is taken off), or
+ * NULL. Pure. */
+const struct route *route_find(struct text path);
+
+/* The bit of a method, or 0. */
+unsigned route_method(struct text method);
+
+#endif
