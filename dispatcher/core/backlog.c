@@ -83,25 +83,28 @@ void backlog_insert(struct core *core, struct webhook *webhook, struct delivery 
         trim(core, webhook);
 }
 
+/* Many redeliveries asked for within one millisecond can put the frontier before a delivery in
+ * flight: the store would still call it open. */
+static bool flies_behind(const struct webhook *webhook)
+{
+    for (const struct delivery *delivery = webhook->flight; delivery;
+         delivery = delivery->flight_next)
+        if (behind(webhook, delivery->due, delivery->key))
+            return true;
+    return false;
+}
+
 void backlog_want(struct core *core, struct webhook *webhook, struct update *update)
 {
     if (!webhook->spilled || webhook->refilling || webhook->changing ||
-        webhook->status.state != WEBHOOK_ACTIVE || webhook->queued > window(core) / 4)
+        webhook->status.state != WEBHOOK_ACTIVE || webhook->queued > window(core) / 4 ||
+        flies_behind(webhook))
         return;
     webhook->refilling = true;
     webhook->refill_stale = false;
     webhook->refill_limit = window(core) / 2;
     core->queued += webhook->refill_limit;
     emit(update, EFFECT_REFILL, webhook, NULL)->limit = webhook->refill_limit;
-}
-
-static bool is_in_flight(const struct webhook *webhook, int64_t key)
-{
-    for (const struct delivery *delivery = webhook->flight; delivery;
-         delivery = delivery->flight_next)
-        if (delivery->key == key)
-            return true;
-    return false;
 }
 
 void backlog_refilled(struct core *core, const struct core_event *event)
@@ -122,12 +125,6 @@ void backlog_refilled(struct core *core, const struct core_event *event)
         webhook->frontier_key = rows.tail->key;
     }
     for (struct delivery *delivery; (delivery = list_pop(&rows));) {
-        /* A redelivery asked for within the same millisecond can put the frontier before a delivery
-         * in flight. */
-        if (is_in_flight(webhook, delivery->key)) {
-            list_push(&core->gone, delivery);
-            continue;
-        }
         delivery->state = DELIVERY_PENDING;
         if (webhook->status.state != WEBHOOK_ACTIVE)
             delivery_apply(delivery, DELIVERY_HOLD);

@@ -27,6 +27,7 @@ static void add_webhook(struct core *core, const struct core_event *event, struc
      * store, or was stored as it stood meanwhile. */
     if (webhook->status.state == WEBHOOK_DEGRADED && webhook->status.verify_next == MONO_NEVER)
         webhook->status.verify_next = core->now.mono;
+    webhook_settle_rest(core, webhook, update);
     backlog_want(core, webhook, update);
     select_place(core, webhook);
 }
@@ -101,7 +102,12 @@ void core_step(struct core *core, const struct core_event *event, struct update 
     update->count = 0;
     take_event(core, event, update);
     update->more = !work_off(core, update);
-    if (event->kind == EVENT_RUN && !update->more)
+    if (event->kind != EVENT_RUN || update->more)
+        return;
+    if (update->count > 0) /* these are to be carried out before anything moves on from there: a
+                              retry may be due at once */
+        update->more = true;
+    else
         update->more = !run_timers(core, update) || !select_run(core, update);
 }
 

@@ -32,7 +32,8 @@ enum delivery_state delivery_next(enum delivery_state state, enum delivery_event
 
 enum delivery_state delivery_end(enum reason reason)
 {
-    return delivery_next(verdicts[reason] == DELIVERY_EXHAUSTED ? DELIVERY_IN_FLIGHT : DELIVERY_PENDING,
+    return delivery_next(verdicts[reason] == DELIVERY_EXHAUSTED ? DELIVERY_IN_FLIGHT
+                                                                : DELIVERY_PENDING,
                          verdicts[reason]);
 }
 
@@ -57,8 +58,7 @@ static void leave_flight(struct core *core, struct webhook *webhook, struct deli
     core->in_flight--;
 }
 
-/* The reason that an attempt which was not acknowledged takes from its webhook, or none. */
-static enum reason reason_from_webhook(const struct webhook_status *status)
+enum reason delivery_reason(const struct webhook_status *status)
 {
     switch ((enum webhook_state)status->state) {
     case WEBHOOK_UNVERIFIED:
@@ -79,7 +79,7 @@ static void judge(const struct core *core, const struct webhook *webhook, struct
         delivery_apply(delivery, DELIVERY_ACKNOWLEDGED);
         return;
     }
-    delivery->reason = reason_from_webhook(&webhook->status);
+    delivery->reason = delivery_reason(&webhook->status);
     if (delivery->reason == REASON_none) {
         mono_ms due = delivery->redelivery
                           ? MONO_NEVER

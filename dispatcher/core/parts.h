@@ -70,6 +70,9 @@ void webhook_propose(struct core *core, struct webhook *webhook, enum webhook_ev
 void webhook_command(struct core *core, const struct core_event *event, struct update *update);
 void webhook_committed(struct core *core, struct webhook *webhook, struct update *update);
 void webhook_refused(struct core *core, struct webhook *webhook, struct update *update);
+/* Ends what a webhook read at start has open but cannot have: what was in flight when it stopped
+ * being active and then was cut off by the end of the service. */
+void webhook_settle_rest(struct core *core, struct webhook *webhook, struct update *update);
 void webhook_verified(struct core *core, const struct core_event *event, struct update *update);
 /* Does what the clock says is due: a verify request, the end of a window, giving up. */
 void webhook_due(struct core *core, struct webhook *webhook, struct update *update);
@@ -82,6 +85,8 @@ void webhook_release(struct core *core, struct webhook *webhook, struct update *
 
 /* Moves a delivery by one row of delivery.def. */
 void delivery_apply(struct delivery *delivery, enum delivery_event event);
+/* The reason that an attempt which was not acknowledged takes from its webhook, or none. */
+enum reason delivery_reason(const struct webhook_status *status);
 /* Works off the outcome of an attempt. */
 void delivery_ended(struct core *core, struct delivery *delivery, struct update *update);
 

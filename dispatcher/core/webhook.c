@@ -163,6 +163,17 @@ void webhook_propose(struct core *core, struct webhook *webhook, enum webhook_ev
     send_change(core, webhook, false, update);
 }
 
+void webhook_settle_rest(struct core *core, struct webhook *webhook, struct update *update)
+{
+    enum reason reason = delivery_reason(&webhook->status);
+    if (!webhook->spilled || reason == REASON_none)
+        return;
+    begin_change(webhook);
+    webhook->effects = WEBHOOK_FX_SETTLE;
+    webhook->settle = reason;
+    send_change(core, webhook, false, update);
+}
+
 /* A command is always committed, even if the state stays as it is: the shell commits what else the
  * client set with it. */
 void webhook_command(struct core *core, const struct core_event *event, struct update *update)

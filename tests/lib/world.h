@@ -27,7 +27,7 @@
 
 #define WORLD_ROWS_MAX     16384
 #define WORLD_WEBHOOKS_MAX 256
-#define WORLD_FLIGHT_MAX   128
+#define WORLD_FLIGHT_MAX   1024
 #define WORLD_TEXT_BYTES   65536
 
 /* A webhook as the shell and the store see it. Lives as long as the world. */

@@ -277,34 +277,18 @@ static void lose_memory(struct world *world)
     }
 }
 
-static bool recover_rows(struct world *world, const struct world_webhook *webhook)
+/* What the core hears of a webhook at start: whether something of it is open. */
+static bool know_again(struct world *world, const struct world_webhook *webhook)
 {
     bool open = false;
     for (int64_t key = 1; key <= world->row_count; key++) {
         struct world_row *row = &world->rows[key];
-        if (row->webhook != webhook)
+        if (row->webhook != webhook || row->due == MONO_NEVER)
             continue;
-        row->flying = false;
-        row->post = NULL;
-        row->known = row->due != MONO_NEVER;
+        row->known = open = true;
         row->known_due = row->due;
-        open |= row->known;
     }
     return open;
-}
-
-/* An attempt in flight when the service stopped is unknown; where its webhook was not active any
- * more, it ends as its webhook did. */
-static enum reason reason_after_crash(const struct webhook_status *status)
-{
-    switch ((enum webhook_state)status->state) {
-    case WEBHOOK_UNVERIFIED:
-        return status->verify_until == MONO_NEVER ? REASON_webhook_unverified : REASON_none;
-    case WEBHOOK_DEGRADED: return REASON_webhook_degraded;
-    case WEBHOOK_INACTIVE: return REASON_webhook_inactive;
-    case WEBHOOK_DELETED: return REASON_webhook_deleted;
-    default: return REASON_none;
-    }
 }
 
 void world_crash(struct world *world)
@@ -313,17 +297,17 @@ void world_crash(struct world *world)
     bool held = world->held;
     lose_memory(world);
     core_init(&world->core, &config);
-    for (unsigned i = 0; i < world->webhook_count; i++) {
-        enum reason reason = reason_after_crash(&world->webhooks[i]->stored);
-        if (reason != REASON_none)
-            world_settle(world, world->webhooks[i], reason, NULL);
+    for (int64_t key = 1; key <= world->row_count; key++) {
+        world->rows[key].known = world->rows[key].flying = false;
+        world->rows[key].post = NULL;
     }
     world->held = true;
     for (unsigned i = 0; i < world->webhook_count; i++) {
         struct world_webhook *webhook = world->webhooks[i];
-        bool open = recover_rows(world, webhook);
-        if (webhook->stored.state != WEBHOOK_DELETED)
-            introduce(world, webhook, open, false);
+        if (webhook->stored.state == WEBHOOK_DELETED) /* the store does that when it is opened */
+            world_settle(world, webhook, REASON_webhook_deleted, NULL);
+        else
+            introduce(world, webhook, know_again(world, webhook), false);
     }
     world->held = held;
     if (!held)

@@ -173,6 +173,8 @@ bool world_report(struct world *world)
         struct world_row *row = world_row(world, event->delivery->key);
         row->known = true;
         row->known_due = event->delivery->due;
+        if (row->key < world->first_open)
+            world->first_open = row->key; /* settled in the store meanwhile; the core will hear */
     }
     if (event->kind == EVENT_COMMITTED && report->settle != REASON_none)
         unknow(world, report->webhook);
