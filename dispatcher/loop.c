@@ -239,22 +239,26 @@ static bool may_end(const struct sender_thread *thread)
            (thread->core.in_flight == 0 || clock_span_ms() >= thread->stop_at_ms);
 }
 
+void loop_round(struct sender_thread *thread)
+{
+    struct post *ended = sender_wait(thread->sender, timeout_ms(thread));
+    loop_mails(thread, mailbox_take(&thread->mailbox));
+    posts_ended(thread, ended);
+    if (!thread->stopping && !atomic_load(&thread->dispatch->store_failing)) {
+        struct core_event run = {.kind = EVENT_RUN};
+        loop_step(thread, &run);
+    }
+    flush_operations(thread);
+    atomic_store(&thread->deadline, core_deadline(&thread->core));
+    atomic_store(&thread->in_memory, thread->core.queued + thread->core.in_flight);
+    quiet_leave(&thread->dispatch->quiet, thread->done);
+    thread->done = 0;
+}
+
 void *loop_run(void *argument)
 {
     struct sender_thread *thread = argument;
-    while (!may_end(thread)) {
-        struct post *ended = sender_wait(thread->sender, timeout_ms(thread));
-        loop_mails(thread, mailbox_take(&thread->mailbox));
-        posts_ended(thread, ended);
-        if (!thread->stopping && !atomic_load(&thread->dispatch->store_failing)) {
-            struct core_event run = {.kind = EVENT_RUN};
-            loop_step(thread, &run);
-        }
-        flush_operations(thread);
-        atomic_store(&thread->deadline, core_deadline(&thread->core));
-        atomic_store(&thread->in_memory, thread->core.queued + thread->core.in_flight);
-        quiet_leave(&thread->dispatch->quiet, thread->done);
-        thread->done = 0;
-    }
+    while (!may_end(thread))
+        loop_round(thread);
     return NULL;
 }

@@ -39,6 +39,8 @@ struct sender_thread {
 
 /* loop.c */
 void *loop_run(void *argument);
+/* One round of it; the simulator calls it from a thread of its own. */
+void loop_round(struct sender_thread *thread);
 /* Feeds one event (its `now` is set here) and carries out what follows. */
 void loop_step(struct sender_thread *thread, struct core_event *event);
 

@@ -24,6 +24,7 @@ struct writer {
     struct mailbox mailbox;
     struct subscribers subscribers;
     struct mail *retained; /* operations whose commit failed, to be tried again; oldest first */
+    struct mail *left;     /* taken from the mailbox and beyond what one transaction takes */
     struct reports *reports[SENDERS_MAX]; /* of this transaction, one a sender; NULL: none yet */
     struct store_target *targets;         /* room for one event's */
     uint32_t targets_capacity;
@@ -62,6 +63,12 @@ unsigned dispatch_sender_of(const struct dispatch *dispatch, int64_t webhook);
 /* Reads the store into memory, then starts the thread. False, with `error`, if that fails. */
 bool writer_start(struct writer *writer, struct dispatch *dispatch, char *error,
                   size_t error_bytes);
+/* The first half of that: reads the store and reports to the senders, and starts no thread. */
+bool writer_recover(struct writer *writer, struct dispatch *dispatch, char *error,
+                    size_t error_bytes);
+/* One round: waits for mails, commits them in one transaction, reports and answers. What the thread
+ * does until it is stopped; the simulator calls it from a thread of its own. */
+void writer_round(struct writer *writer);
 /* Ends it after everything sent before is committed, or cannot be. */
 void writer_stop(struct writer *writer);
 

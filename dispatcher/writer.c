@@ -237,20 +237,20 @@ static void purge(struct writer *writer)
 
 /* Takes what is to be committed next: what failed before, then what waits, but not more than a
  * bounded number at once. */
-static struct mail *gather(struct writer *writer, struct mail **left)
+static struct mail *gather(struct writer *writer)
 {
     struct mail *mails = writer->retained, **end = &mails;
     writer->retained = NULL;
     while (*end)
         end = &(*end)->next;
-    *end = *left ? *left : mailbox_take(&writer->mailbox);
-    *left = NULL;
+    *end = writer->left ? writer->left : mailbox_take(&writer->mailbox);
+    writer->left = NULL;
     unsigned count = 0;
     for (struct mail *mail = mails; mail; mail = mail->next) {
         writer->stopping |= mail->kind == MAIL_STOP;
         if (++count < BATCH_MAILS_MAX)
             continue;
-        *left = mail->next;
+        writer->left = mail->next;
         mail->next = NULL;
     }
     return mails;
@@ -264,30 +264,34 @@ static int wait_ms(const struct writer *writer)
     return left_ms <= 0 ? 0 : left_ms < PURGE_EVERY_MS ? (int)left_ms : PURGE_EVERY_MS;
 }
 
+void writer_round(struct writer *writer)
+{
+    if (!writer->left)
+        mailbox_wait(&writer->mailbox, wait_ms(writer));
+    struct mail *mails = gather(writer);
+    if (mails) {
+        if (commit_all(writer, mails) == STORE_OK)
+            committed(writer, mails);
+        else
+            failed(writer, mails);
+        store_tend(writer->dispatch->options.store);
+    }
+    if (!writer->retained)
+        purge(writer);
+    quiet_leave(&writer->dispatch->quiet, writer->done);
+    writer->done = 0;
+}
+
 static void *run(void *argument)
 {
     struct writer *writer = argument;
-    struct mail *left = NULL;
-    while (!writer->stopping || left) {
-        if (!left)
-            mailbox_wait(&writer->mailbox, wait_ms(writer));
-        struct mail *mails = gather(writer, &left);
-        if (mails) {
-            if (commit_all(writer, mails) == STORE_OK)
-                committed(writer, mails);
-            else
-                failed(writer, mails);
-            store_tend(writer->dispatch->options.store);
-        }
-        if (!writer->retained)
-            purge(writer);
-        quiet_leave(&writer->dispatch->quiet, writer->done);
-        writer->done = 0;
-    }
+    while (!writer->stopping || writer->left)
+        writer_round(writer);
     return NULL;
 }
 
-bool writer_start(struct writer *writer, struct dispatch *dispatch, char *error, size_t error_bytes)
+bool writer_recover(struct writer *writer, struct dispatch *dispatch, char *error,
+                    size_t error_bytes)
 {
     writer->dispatch = dispatch;
     enum store_result result = store_open_count(dispatch->options.store, &writer->open);
@@ -301,6 +305,13 @@ bool writer_start(struct writer *writer, struct dispatch *dispatch, char *error,
     }
     publish_counters(writer);
     send_reports(writer);
+    return true;
+}
+
+bool writer_start(struct writer *writer, struct dispatch *dispatch, char *error, size_t error_bytes)
+{
+    if (!writer_recover(writer, dispatch, error, error_bytes))
+        return false;
     if (pthread_create(&writer->thread, NULL, run, writer) != 0) {
         snprintf(error, error_bytes, "cannot start the writer thread");
         return false;
