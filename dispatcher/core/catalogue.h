@@ -11,7 +11,7 @@
 #include "core/canon.h"
 #include "core/types.h"
 
-enum { CATALOGUE_PATH_BYTES_MAX = 128 }; /* room for any path, with its final zero */
+enum { CATALOGUE_PATH_BYTES_MAX = 96 }; /* room for any path, with its final zero */
 
 enum catalogue_problem_kind {
     CATALOGUE_OK = 0,
