@@ -20,19 +20,32 @@
 
 struct reading {
     const struct api *api;
+    const struct ids_don *don; /* what was asked for */
     struct json_out out;
     struct instant now;
-    int64_t webhook;
+    int64_t webhook; /* 0: the row is of another webhook than the id says */
 };
 
 /* Leaves the object open: attempts follow. */
 static bool visit_delivery(void *ctx, const struct store_delivery *row)
 {
     struct reading *reading = ctx;
-    reading->webhook = row->webhook;
+    const struct ids_don *don = reading->don;
     json_out_object(&reading->out);
     render_delivery(&reading->out, row, render_delivery_state(reading->api, row), reading->now);
+    if (row->webhook_id.bytes == don->webhook_bytes &&
+        memcmp(row->webhook_id.at, don->webhook, don->webhook_bytes) == 0)
+        reading->webhook = row->webhook;
     return true;
+}
+
+/* Reads the row that the id names, whole: key, salt and webhook. */
+static enum store_result read_delivery(struct reading *reading)
+{
+    enum store_result result =
+        store_delivery_get(reading->api->reader, api_org(), reading->don->key, reading->don->salt,
+                           visit_delivery, reading);
+    return result == STORE_OK && reading->webhook == 0 ? STORE_NOT_FOUND : result;
 }
 
 static bool visit_attempt(void *ctx, const struct store_attempt *row)
@@ -45,12 +58,11 @@ static bool visit_attempt(void *ctx, const struct store_attempt *row)
 static void answer_delivery(struct api *api, struct http_request *request,
                             const struct ids_don *don, bool attempts)
 {
-    struct reading reading = {.api = api, .now = clock_now(api->clock)};
+    struct reading reading = {.api = api, .don = don, .now = clock_now(api->clock)};
     enum store_result result;
     json_out_object(&reading.out);
     json_out_key(&reading.out, "delivery");
-    result =
-        store_delivery_get(api->reader, api_org(), don->key, don->salt, visit_delivery, &reading);
+    result = read_delivery(&reading);
     if (result == STORE_OK && attempts) {
         json_out_key(&reading.out, "attempts");
         json_out_array(&reading.out);
@@ -244,7 +256,7 @@ void deliveries_list(struct api *api, struct http_request *request, struct json_
 struct redeliver {
     struct redeliver_call call; /* first: `done` is given its address */
     struct pending pending;
-    struct ids_don don; /* its spans are not looked at once the tree is gone */
+    struct ids_don don; /* its spans are in the tree */
 };
 
 static void answer_refused(struct http_request *request, const struct redeliver_call *call)
@@ -298,9 +310,8 @@ static void redeliver_done(struct dispatch_call *call)
 static bool start_redeliver(struct api *api, struct http_request *request, struct json_t *root,
                             struct redeliver *redeliver)
 {
-    struct reading reading = {.api = api, .now = clock_now(api->clock)};
-    enum store_result result = store_delivery_get(api->reader, api_org(), redeliver->don.key,
-                                                  redeliver->don.salt, visit_delivery, &reading);
+    struct reading reading = {.api = api, .don = &redeliver->don, .now = clock_now(api->clock)};
+    enum store_result result = read_delivery(&reading);
     json_out_free(&reading.out);
     if (result == STORE_NOT_FOUND) {
         error_answer_plain(request, ERROR_not_found, NULL);

@@ -257,7 +257,9 @@ static void do_pause(struct http_job *job)
     if (http->listener != NULL)
         h2o_socket_close(http->listener);
     http->listener = NULL;
-    h2o_context_request_shutdown(&http->context);
+    /* Not h2o_context_request_shutdown(): that starts HTTP/2 timers, which would outlive the
+     * context. */
+    http->context.shutdown_requested = 1;
     http->options.pause(http->options.ctx);
     sem_post(&http->paused);
 }

@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,7 +21,7 @@ static bool split(const char *address, char *host, size_t host_bytes, const char
 {
     const char *colon = strrchr(address, ':'), *from = address, *to = colon;
     if (colon == NULL || colon == address || colon[1] == 0 || strlen(colon + 1) > 5 ||
-        strspn(colon + 1, "0123456789") != strlen(colon + 1))
+        strspn(colon + 1, "0123456789") != strlen(colon + 1) || atol(colon + 1) > 65535)
         return false;
     if (*from == '[') {
         from++;
@@ -81,7 +82,9 @@ int http_listen(const char *address, char *url, size_t url_bytes, char *error, s
 
     if (!split(address, host, sizeof(host), &port)) {
         snprintf(error, error_bytes,
-                 "listen: \"%.100s\" is not HOST:PORT (an IPv6 host in brackets)", address);
+                 "listen: \"%.100s\" is not HOST:PORT with a port up to 65535 (an IPv6 host in "
+                 "brackets)",
+                 address);
         return -1;
     }
     failed = getaddrinfo(host, port, &hints, &infos);
