@@ -67,6 +67,7 @@ void webhooks_update(struct api *api, struct http_request *request, struct json_
 void webhooks_delete(struct api *api, struct http_request *request, struct json_t *root);
 void events_publish(struct api *api, struct http_request *request, struct json_t *root);
 void events_get(struct api *api, struct http_request *request, struct json_t *root);
+void events_sample(struct api *api, struct http_request *request, struct json_t *root);
 void events_list(struct api *api, struct http_request *request, struct json_t *root);
 void deliveries_get(struct api *api, struct http_request *request, struct json_t *root);
 void deliveries_list(struct api *api, struct http_request *request, struct json_t *root);

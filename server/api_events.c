@@ -188,8 +188,11 @@ static bool read_key(const struct http_request *request, struct publish *publish
 static bool read_request(const struct api *api, const struct http_request *request,
                          struct publish *publish, struct error *error)
 {
-    const struct publish_limits limits = {(uint32_t)api->config->batch_events_max,
-                                          (size_t)api->config->event_bytes_max};
+    const struct publish_limits limits = {
+        .events_max = (uint32_t)api->config->batch_events_max,
+        .event_bytes_max = (size_t)api->config->event_bytes_max,
+        .lenient_payloads = api->config->lenient_payloads,
+    };
     struct text canonical;
     bool empty;
     if (!body_check_type(request, &empty, error) ||

@@ -1,8 +1,11 @@
-/* events.get and events.list.
+/* events.get, events.list and events.sample.
  *
  * Happy path: a row of the store becomes an object; the payload of events.get is copied byte for
- * byte into the answer, because it is canonical JSON already. Failure modes: an id that nothing has
- * is 404; a store that cannot be read is 500. Refuses: to show payloads in lists. */
+ * byte into the answer, because it is canonical JSON already; so is a sample of the catalogue,
+ * whose event can be published as it is. Failure modes: an id that nothing has is 404; a store that
+ * cannot be read is 500. Refuses: to show payloads in lists, and samples of what cannot be
+ * published. */
+#include "core/catalogue.h"
 #include "server/api.h"
 #include "server/id.h"
 #include "server/page.h"
@@ -86,6 +89,31 @@ void events_list(struct api *api, struct http_request *request, struct json_t *r
         else
             error_answer_fault(request, "events.list", store_reader_error(api->reader));
         json_out_free(&page.out);
+    }
+    tree_free(root);
+}
+
+void events_sample(struct api *api, struct http_request *request, struct json_t *root)
+{
+    struct text word = tree_text(tree_member(root, "type"));
+    int type = event_type_from_name(word.at, word.bytes);
+    (void)api;
+    if (type < 0 || !event_type_publishable((enum event_type)type)) {
+        struct error error;
+        error_enum(&error, "type", word, words_publishable_types);
+        error_answer(request, &error);
+    } else {
+        struct canon_span payload = catalogue_sample((enum event_type)type);
+        struct json_out out = {0};
+        json_out_object(&out);
+        json_out_key(&out, "event");
+        json_out_object(&out);
+        json_out_pair_text(&out, "type", word);
+        json_out_key(&out, event_type_name((enum event_type)type));
+        json_out_json(&out, (struct text){payload.at, payload.bytes});
+        json_out_object_end(&out);
+        json_out_object_end(&out);
+        http_answer(request, 200, "application/json", &out);
     }
     tree_free(root);
 }

@@ -4,10 +4,12 @@
  * and is never copied. Failure modes: faults are collected while the walk goes on, the one that
  * comes first in the order of the checks (kind, unknown field, missing field, value) is kept, and
  * of equals the first in the request; a wrong kind ends the walk, since nothing can come before it.
- * A batch larger than the limit is counted, not kept. Refuses: to look into payloads. */
+ * A batch larger than the limit is counted, not kept. What a payload must hold is the catalogue's
+ * business (core/catalogue.h). Refuses: to judge more of a payload than that. */
 #include "server/publish.h"
 
 #include "core/canon.h"
+#include "core/catalogue.h"
 #include "server/words.h"
 
 #include <stdio.h>
@@ -106,6 +108,25 @@ static void read_others(struct walk *walk, struct canon_span event, struct membe
     }
 }
 
+/* The fields that a payload of this type must have. */
+static void check_payload(struct walk *walk, enum event_type type, struct canon_span payload)
+{
+    _Static_assert(sizeof("events[4294967295].") + CATALOGUE_PATH_BYTES_MAX <=
+                       ERROR_FIELD_BYTES_MAX,
+                   "a path of the catalogue fits into field_name");
+    char field[ERROR_FIELD_BYTES_MAX];
+    struct catalogue_problem problem;
+    switch (catalogue_check(type, payload, &problem)) {
+    case CATALOGUE_OK: break;
+    case CATALOGUE_MISSING_FIELD: note_field(walk, STAGE_MISSING, span_of(problem.path)); break;
+    case CATALOGUE_WRONG_KIND:
+        if (keeps(walk, STAGE_KIND, span_of(problem.path), field))
+            error_kind(walk->error, field, canon_kind_name(problem.actual),
+                       canon_kind_name(problem.expected));
+        break;
+    }
+}
+
 static void check_values(struct walk *walk, struct canon_span event, const struct members *members,
                          int type)
 {
@@ -137,6 +158,9 @@ static void read_event(struct walk *walk, struct canon_span event, struct publis
     type = event_type_from_name(members.type.at, members.type.bytes);
     if (members.payload.at == NULL && type >= 0)
         note_field(walk, STAGE_MISSING, members.type);
+    if (members.payload.at != NULL && type >= 0 && event_type_publishable((enum event_type)type) &&
+        !walk->limits->lenient_payloads)
+        check_payload(walk, (enum event_type)type, members.payload);
     check_values(walk, event, &members, type);
     if (walk->stage == STAGE_NONE)
         *out = (struct publish_event){

@@ -68,6 +68,11 @@ static const struct tree_field events_list_fields[] = {
     {0},
 };
 
+static const struct tree_field sample_fields[] = {
+    {.name = "type", .kind = CANON_STRING, .required = true},
+    {0},
+};
+
 static const struct tree_field deliveries_list_fields[] = {
     {.name = "webhook", .kind = CANON_STRING}, {.name = "event", .kind = CANON_STRING},
     {.name = "state", .kind = CANON_STRING},   {.name = "cursor", .kind = CANON_STRING},
@@ -88,6 +93,7 @@ static const struct route routes[] = {
     {ROUTE_POST, "/events.publish", SCOPE_TOKEN, false, NULL, events_publish},
     {GET_OR_POST, "/events.get", SCOPE_TOKEN, false, id_fields, events_get},
     {GET_OR_POST, "/events.list", SCOPE_TOKEN, false, events_list_fields, events_list},
+    {ROUTE_POST, "/events.sample", SCOPE_TOKEN, false, sample_fields, events_sample},
     {GET_OR_POST, "/deliveries.get", SCOPE_TOKEN, false, id_fields, deliveries_get},
     {GET_OR_POST, "/deliveries.list", SCOPE_TOKEN, false, deliveries_list_fields, deliveries_list},
     {ROUTE_POST, "/deliveries.redeliver", SCOPE_TOKEN, false, id_fields, deliveries_redeliver},
