@@ -31,6 +31,12 @@ static const struct option_row publish_options[] = {
     END,
 };
 
+static const struct option_row trigger_options[] = {
+    {"set", "PATH=VALUE", "set or add a field of the sample, like work.title=Hello", true},
+    {"count", "N", "publish the event N times", false},
+    END,
+};
+
 static const struct option_row create_options[] = {
     {"url", "URL", "where to deliver (required)", false},
     {"event-types", "A,B,C", "event types to deliver; none by default", false},
@@ -111,6 +117,12 @@ static const struct command commands[] = {
      "When several requests are needed, the second uses the idempotency key K-2, and so on.\n"
      "Printed for each event: its id, its type, and to how many webhooks it goes.",
      publish_options, publish_run},
+    {"trigger", "TYPE", 1, 1, "publish a realistic sample event of a type",
+     "PATH names a field of the payload, with dots between the names of objects inside one\n"
+     "another; objects that are not there are made. VALUE is taken as JSON if it is JSON, else\n"
+     "as a string: --set work.priority=p0 --set work.tags=[] --set 'work.external_ref=\"17\"'.\n"
+     "Printed for the event: its id, its type, and to how many webhooks it goes.",
+     trigger_options, trigger_run},
     {"webhooks create", "", 0, 0, "register a webhook",
      "--url is the webhook's address here; the service's own --url goes before the command:\n"
      "    revhook --url http://127.0.0.1:8081 webhooks create --url http://127.0.0.1:9000/",

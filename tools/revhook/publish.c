@@ -12,6 +12,7 @@
  *
  * Refuses: to repair or reformat what it was given, and to repeat a request by itself.
  */
+#include "publish.h"
 #include "call.h"
 #include "jsontext.h"
 #include "print.h"
@@ -263,44 +264,73 @@ static bool is_type(const char *type)
     return n > 0 && n <= 100 && type[n] == '\0';
 }
 
+/* Publishes an object as `count` events of a type. */
+static bool publish_copies(struct publication *all, const char *type, struct span object,
+                           long count)
+{
+    struct text head = {0};
+    append_string(&head, "{\"type\":\"");
+    append_string(&head, type);
+    append_string(&head, "\",\"");
+    append_string(&head, type);
+    append_string(&head, "\":");
+    struct span pieces[] = {{head.bytes, head.length}, object, {"}", 1}};
+    bool good = true;
+    if (count == 1) {
+        for (int i = 0; i < 3; i++)
+            append(&all->body, pieces[i].at, pieces[i].length);
+        good = send_body(all, all->body.bytes, all->body.length);
+        if (good && all->deliveries == 0 && !all->cli->json)
+            fprintf(stderr, "no active webhook wants %s\n", type);
+    } else {
+        for (long i = 0; good && i < count; i++)
+            good = add_event(all, pieces, 3, 0);
+        good = good && flush_batch(all);
+        if (good)
+            print_progress(all, true);
+    }
+    free(head.bytes);
+    return good;
+}
+
 static int publish_one(struct publication *all, const char *type, long count)
 {
     struct text data = {0};
-    struct text head = {0};
-    if (!read_data(args_value(all->cli, "data"), &data)) {
-        free(data.bytes);
-        return EXIT_REFUSED;
+    int status = EXIT_REFUSED;
+    if (read_data(args_value(all->cli, "data"), &data)) {
+        struct span object = jsontext_object(data.bytes, data.length);
+        if (object.at == NULL)
+            status = usage_error(all->cli, "--data must be one JSON object, like {\"id\":\"x\"}");
+        else if (publish_copies(all, type, object, count))
+            status = 0;
     }
-    struct span object = jsontext_object(data.bytes, data.length);
-    int status = 0;
-    if (object.at == NULL) {
-        status = usage_error(all->cli, "--data must be one JSON object, like {\"id\":\"x\"}");
-    } else {
-        append_string(&head, "{\"type\":\"");
-        append_string(&head, type);
-        append_string(&head, "\",\"");
-        append_string(&head, type);
-        append_string(&head, "\":");
-        struct span pieces[] = {{head.bytes, head.length}, object, {"}", 1}};
-        bool good = true;
-        if (count == 1) {
-            for (int i = 0; i < 3; i++)
-                append(&all->body, pieces[i].at, pieces[i].length);
-            good = send_body(all, all->body.bytes, all->body.length);
-            if (good && all->deliveries == 0 && !all->cli->json)
-                fprintf(stderr, "no active webhook wants %s\n", type);
-        } else {
-            for (long i = 0; good && i < count; i++)
-                good = add_event(all, pieces, 3, 0);
-            good = good && flush_batch(all);
-            if (good)
-                print_progress(all, true);
-        }
-        status = good ? 0 : EXIT_REFUSED;
-    }
-    free(head.bytes);
     free(data.bytes);
     return status;
+}
+
+static struct publication *publication_new(const struct cli *cli, long batch)
+{
+    struct publication *all = calloc(1, sizeof *all);
+    if (all == NULL)
+        out_of_memory();
+    all->cli = cli;
+    all->batch = batch;
+    clock_gettime(CLOCK_MONOTONIC, &all->started);
+    return all;
+}
+
+static void publication_free(struct publication *all)
+{
+    free(all->body.bytes);
+    free(all);
+}
+
+int publish_object(const struct cli *cli, const char *type, struct span object, long count)
+{
+    struct publication *all = publication_new(cli, BATCH_EVENTS_MAX);
+    bool good = publish_copies(all, type, object, count);
+    publication_free(all);
+    return good ? 0 : EXIT_REFUSED;
 }
 
 int publish_run(const struct cli *cli)
@@ -323,15 +353,9 @@ int publish_run(const struct cli *cli)
                            cli->positionals[0]);
     if (key != NULL && (*key == '\0' || strlen(key) > KEY_BYTES_MAX))
         return usage_error(cli, "--idempotency-key must have 1 to %d bytes", KEY_BYTES_MAX);
-    struct publication *all = calloc(1, sizeof *all);
-    if (all == NULL)
-        out_of_memory();
-    all->cli = cli;
-    all->batch = batch;
-    clock_gettime(CLOCK_MONOTONIC, &all->started);
+    struct publication *all = publication_new(cli, batch);
     int status =
         file != NULL ? publish_file(all, file) : publish_one(all, cli->positionals[0], count);
-    free(all->body.bytes);
-    free(all);
+    publication_free(all);
     return status;
 }

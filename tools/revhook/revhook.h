@@ -97,6 +97,7 @@ void out_of_memory(void) __attribute__((noreturn));
 /* --- the commands ----------------------------------------------------------------------------- */
 
 int publish_run(const struct cli *cli);
+int trigger_run(const struct cli *cli);
 int webhooks_create_run(const struct cli *cli);
 int webhooks_get_run(const struct cli *cli);
 int webhooks_list_run(const struct cli *cli);
