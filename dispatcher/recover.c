@@ -50,6 +50,9 @@ enum store_result recover(struct writer *writer)
     enum store_result result =
         store_recover(writer->dispatch->options.store, add_webhook, &recovery);
     subscribers_commit(&writer->subscribers);
+    if (result ==
+        STORE_OK) /* counted last: reading the webhooks ends what deleted ones left open */
+        result = store_open_count(writer->dispatch->options.store, &writer->open);
     if (result == STORE_OK)
         LOG(recovered, LOG_NUMBER("webhooks", recovery.webhooks),
             LOG_NUMBER("open_deliveries", (int64_t)writer->open),

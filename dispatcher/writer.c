@@ -294,9 +294,7 @@ bool writer_recover(struct writer *writer, struct dispatch *dispatch, char *erro
                     size_t error_bytes)
 {
     writer->dispatch = dispatch;
-    enum store_result result = store_open_count(dispatch->options.store, &writer->open);
-    if (result == STORE_OK)
-        result = recover(writer);
+    enum store_result result = recover(writer);
     if (result != STORE_OK) {
         snprintf(error, error_bytes, "cannot read the store: %s",
                  store_error(dispatch->options.store));
