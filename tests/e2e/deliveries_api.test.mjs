@@ -5,7 +5,7 @@ import { startDaemon } from './lib/daemon.mjs';
 import { assertError, REASON } from './lib/errors.mjs';
 import { startReceiver } from './lib/receiver.mjs';
 import { DELIVERY_ID, event, EVENT_ID, events, RFC3339, UNKNOWN_WEBHOOK } from './lib/shapes.mjs';
-import { proves } from './lib/suite.mjs';
+import { proves, tearDown } from './lib/suite.mjs';
 
 const STATES = ['pending', 'in_flight', 'held', 'delivered', 'failed', 'dropped'];
 
@@ -40,10 +40,7 @@ before(async () => {
   }
 });
 
-after(async () => {
-  await daemon.end();
-  await receiver.close();
-});
+after(() => tearDown(daemon, receiver));
 
 /** The id of an event as it is on the wire to a webhook. */
 const wire = (webhook, e) => `${webhook.id}:event/${e.id.split(':event/')[1]}`;

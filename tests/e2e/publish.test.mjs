@@ -5,7 +5,7 @@ import { startDaemon } from './lib/daemon.mjs';
 import { assertError, REASON } from './lib/errors.mjs';
 import { startReceiver } from './lib/receiver.mjs';
 import { event, EVENT_ID, events, EVENT_TYPES, HOUR, RFC3339 } from './lib/shapes.mjs';
-import { proves } from './lib/suite.mjs';
+import { proves, tearDown } from './lib/suite.mjs';
 
 const MIB = 1024 * 1024;
 
@@ -34,10 +34,7 @@ before(async () => {
   await daemon.activeWebhook(all, { event_types: EVENT_TYPES });
 });
 
-after(async () => {
-  await daemon.end();
-  await receiver.close();
-});
+after(() => tearDown(daemon, receiver));
 
 describe('what is accepted', () => {
   proves('one event: 202 with id, type, created_date and the number of deliveries, and it arrives', async () => {

@@ -62,7 +62,7 @@ export async function runToEnd(args, { env = {}, ms = READY_MS } = {}) {
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
   try {
-    return await within(ended, ms, `the end of revhookd ${args.join(' ')}; stderr: ${stderr}`);
+    return await within(ended, ms, () => `the end of revhookd ${args.join(' ')}; stdout: ${stdout}; stderr: ${stderr}`);
   } finally {
     child.kill('SIGKILL');
   }
@@ -135,11 +135,12 @@ export class Daemon {
     this.child.kill('SIGTERM');
     const exit = await within(this.exited, STOP_MS, 'exit after SIGTERM');
     const took = performance.now() - began;
-    this.assertNoSanitizerReport();
-    assert.deepEqual(exit, { code: 0, signal: null }, `exit after SIGTERM\n${this.stderrTail()}`);
-    assert.match(this.stdout, /^listening on http:\/\/\S+\n$/, 'stdout is exactly one line');
     this.child = null;
     closeIdleConnections();
+    this.assertNoSanitizerReport();
+    const how = `exit after SIGTERM: expected code 0, saw ${JSON.stringify(exit)}`;
+    assert.deepEqual(exit, { code: 0, signal: null }, `${how}\n${this.stderrTail()}`);
+    assert.match(this.stdout, /^listening on http:\/\/\S+\n$/, 'stdout is exactly one line');
     return took;
   }
 

@@ -1,4 +1,5 @@
 // Words and shapes of the contract that several tests share.
+import fs from 'node:fs';
 
 export const WEBHOOK_ID = /^don:integration:dvrv-us-1:devo\/dev0:webhook\/[A-Za-z0-9]{8}$/;
 export const EVENT_ID = /^don:integration:dvrv-us-1:devo\/dev0:event\/[A-Za-z0-9]{11,}$/;
@@ -20,9 +21,29 @@ export const VERIFY_AT_S = [0, 5, 15, 30, 60, 100, 140, 175];
 export const VERIFY_WINDOW_MS = 3 * MINUTE;
 export const DEGRADED_VERIFY_DELAYS_S = [30, 60, 120, 240, 480, 600, 600];
 
-/** One event of `type` whose payload tells which it is. */
+/** The event of schema/sample/ for a type. */
+export function sample(type) {
+  return JSON.parse(fs.readFileSync(new URL(`../../../schema/sample/${type}.json`, import.meta.url), 'utf8'));
+}
+
+/** Objects with what the catalogue requires of them and nothing else, for the types that most tests use. */
+const SMALL = {
+  work: { type: 'issue', id: 'don:core:dvrv-us-1:devo/dev0:issue/1', owned_by: [], title: 'a title' },
+  tag: { id: 'don:core:dvrv-us-1:devo/dev0:tag/1', name: 'a tag' },
+  part: { type: 'product', id: 'don:core:dvrv-us-1:devo/dev0:product/1', name: 'a part', owned_by: [] },
+  rev_user: { id: 'don:identity:dvrv-us-1:devo/dev0:revu/1' },
+};
+
+/** A payload that is accepted. */
+function payload(type) {
+  const [, noun, verb] = /^(\w+)_(created|updated|deleted)$/.exec(type) ?? [];
+  if (SMALL[noun] === undefined) return sample(type)[type];
+  return verb === 'deleted' ? { id: SMALL[noun].id } : { [noun]: SMALL[noun] };
+}
+
+/** One event of `type` whose payload is accepted; `extra` tells which it is. */
 export function event(type = 'work_created', extra = {}) {
-  return { type, [type]: { work: { type: 'issue', id: 'don:core:dvrv-us-1:devo/dev0:issue/1', title: 'a title' }, ...extra } };
+  return { type, [type]: { ...payload(type), ...extra } };
 }
 
 export function events(count, type = 'work_created', make = (n) => ({ n })) {

@@ -13,6 +13,17 @@ function tell(error) {
   return error;
 }
 
+/** Stop a daemon and close a receiver, each whatever becomes of the other; for the `after` of a file with one world. */
+export async function tearDown(daemon, receiver) {
+  try {
+    await daemon?.end();
+  } catch (error) {
+    throw tell(error);
+  } finally {
+    await receiver?.close();
+  }
+}
+
 /** A test, named for what it proves. Failing, it carries the end of every running daemon's stderr. */
 export function proves(name, options, fn) {
   if (typeof options === 'function') [options, fn] = [{}, options];

@@ -29,11 +29,11 @@ export function gate() {
   return self;
 }
 
-/** The promise, or an error that says `what` did not happen in `ms`. */
+/** The promise, or an error that says `what` (text, or a function of it) did not happen in `ms`. */
 export async function within(promise, ms, what) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not within ${ms} ms: ${what}`)), ms);
+    timer = setTimeout(() => reject(new Error(`not within ${ms} ms: ${typeof what === 'function' ? what() : what}`)), ms);
   });
   try {
     return await Promise.race([promise, late]);
