@@ -21,7 +21,7 @@ static bool split(const char *address, char *host, size_t host_bytes, const char
 {
     const char *colon = strrchr(address, ':'), *from = address, *to = colon;
     if (colon == NULL || colon == address || colon[1] == 0 || strlen(colon + 1) > 5 ||
-        strspn(colon + 1, "0123456789") != strlen(colon + 1) || atol(colon + 1) > 65535)
+        strspn(colon + 1, "0123456789") != strlen(colon + 1) || strtol(colon + 1, NULL, 10) > 65535)
         return false;
     if (*from == '[') {
         from++;

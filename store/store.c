@@ -110,7 +110,7 @@ enum store_result store_commit(struct store *store, struct instant now, const ch
     store->writing = false;
     store->last = now;
     memset(store->boot, 0, sizeof store->boot);
-    strcpy(store->boot, boot);
+    memcpy(store->boot, boot, strnlen(boot, sizeof store->boot - 1));
     return STORE_OK;
 }
 

@@ -162,12 +162,14 @@ enum store_result sqlite_reopen(struct store *store, int64_t delivery, mono_ms d
 /* Keys as a JSON array, for json_each; NULL for want of memory. */
 static char *keys_text(const int64_t *keys, size_t count)
 {
-    char *text = malloc(count * 21 + 3), *end = text;
+    size_t room = count * 21 + 3;
+    char *text = malloc(room), *end = text;
     if (text == NULL)
         return NULL;
     *end++ = '[';
     for (size_t i = 0; i < count; i++)
-        end += sprintf(end, i > 0 ? ",%lld" : "%lld", (long long)keys[i]);
+        end += snprintf(end, room - (size_t)(end - text), i > 0 ? ",%lld" : "%lld",
+                        (long long)keys[i]);
     memcpy(end, "]", 2);
     return text;
 }

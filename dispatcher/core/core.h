@@ -222,7 +222,8 @@ enum webhook_state webhook_next(enum webhook_state state, enum webhook_event eve
                                 unsigned *effects, enum reason *reason);
 enum delivery_state delivery_next(enum delivery_state state, enum delivery_event event);
 
-/* The terminal state of a delivery that ends for `reason` without an acknowledgement (schema/reason.def). Pure. */
+/* The terminal state of a delivery that ends for `reason` without an acknowledgement
+ * (schema/reason.def). Pure. */
 enum delivery_state delivery_end(enum reason reason);
 
 /* Effects in a row of webhook.def. */

@@ -8,7 +8,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { after, before, describe } from 'node:test';
 import { BINARY, startDaemon, tempDir } from './lib/daemon.mjs';
-import { EVENT_ID, UNKNOWN_WEBHOOK, WEBHOOK_ID } from './lib/shapes.mjs';
+import { event, EVENT_ID, sample, UNKNOWN_WEBHOOK, WEBHOOK_ID } from './lib/shapes.mjs';
 import { proves } from './lib/suite.mjs';
 import { until, within } from './lib/wait.mjs';
 
@@ -17,7 +17,7 @@ const SANITIZER = /Sanitizer|runtime error:/;
 const SECRET = 'a-secret-of-26-characters!';
 
 const COMMANDS = [
-  'publish', 'webhooks create', 'webhooks get', 'webhooks list', 'webhooks update', 'webhooks delete',
+  'publish', 'trigger', 'webhooks create', 'webhooks get', 'webhooks list', 'webhooks update', 'webhooks delete',
   'webhooks wait', 'events get', 'events list', 'deliveries get', 'deliveries list', 'deliveries redeliver',
   'clock get', 'clock advance', 'listen',
 ];
@@ -314,13 +314,14 @@ describe('against a service', () => {
 
   proves('what is published arrives as it was written, signed, and is shown so', async () => {
     const id = await activeWebhook();
-    const data = '{"big":12345678901234567890123,"tenth":0.1,"huge":1e400,"text":"a\u00e9\\n"}';
+    const work = JSON.stringify(event().work_created.work);
+    const data = `{"work":${work},"big":12345678901234567890123,"tenth":0.1,"huge":1e400,"text":"a\u00e9\\n"}`;
     const line = await cli('publish', 'work_created', '--data', data);
     assert.match(line, /^don:\S+:event\/\S+  work_created  1 delivery\n$/);
-    const event = line.split('  ')[0];
-    assert.match(event, EVENT_ID);
-    await until(() => receiver.lines().some((text) => text.includes(event.split('/').pop()) && text.includes('signature ok')), 5000, () => receiver.stdout);
-    const shown = await cli('events', 'get', event);
+    const id1 = line.split('  ')[0];
+    assert.match(id1, EVENT_ID);
+    await until(() => receiver.lines().some((text) => text.includes(id1.split('/').pop()) && text.includes('signature ok')), 5000, () => receiver.stdout);
+    const shown = await cli('events', 'get', id1);
     assert.match(shown, /^ {4}"big": 12345678901234567890123,$/m);
     assert.match(shown, /^ {4}"tenth": 0\.1,$/m);
     assert.match(shown, /^ {4}"huge": 1e400,$/m);
@@ -331,14 +332,15 @@ describe('against a service', () => {
     assert.match(await cli('publish', 'work_created', '--data', `@${folder}/data.json`), /1 delivery\n$/);
     fs.rmSync(folder, { recursive: true });
     await cli('webhooks', 'delete', id);
-    const unwanted = await run(['publish', 'work_created'], service);
+    const unwanted = await run(['publish', 'work_created', '--data', data], service);
     assert.equal(unwanted.code, 0);
     assert.match(unwanted.stderr, /no active webhook wants work_created/);
   });
 
   proves('--file publishes line by line in batches, and a refused line is named', async () => {
     const id = await activeWebhook('tag_created');
-    const input = Array.from({ length: 2500 }, (_, n) => `{"type":"tag_created","tag_created":{"n":${n}}}`).join('\n');
+    const tag = JSON.stringify(event('tag_created'));
+    const input = Array.from({ length: 2500 }, (_, n) => JSON.stringify(event('tag_created', { n }))).join('\n');
     const result = await run(['publish', '--file', '-', '--idempotency-key', 'file-1'], { ...service, input });
     assert.equal(result.code, 0, result.stderr);
     const ids = result.stdout.trim().split('\n').map((line) => line.split('  ')[0]);
@@ -347,11 +349,11 @@ describe('against a service', () => {
     const again = await run(['publish', '--file', '-', '--idempotency-key', 'file-1'], { ...service, input });
     assert.equal(again.stdout, result.stdout, 'the same keys give the same answers');
     assert.match(again.stderr, /this key was used before/);
-    const refused = await run(['publish', '--file', '-'], { ...service, input: '{"type":"tag_created","tag_created":{}}\n\n{"type":"no_such","no_such":{}}\n' });
+    const refused = await run(['publish', '--file', '-'], { ...service, input: `${tag}\n\n{"type":"no_such","no_such":{}}\n` });
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /400 invalid_enum_value, field events\[1\]\.type/);
     assert.match(refused.stderr, /events\[1\] is line 3/);
-    const broken = await run(['publish', '--file', '-'], { ...service, input: '{"type":"tag_created","tag_created":{}}\n{"type"' });
+    const broken = await run(['publish', '--file', '-'], { ...service, input: `${tag}\n{"type"` });
     assert.equal(broken.code, 1);
     assert.match(broken.stderr, /standard input, line 2: not one JSON object/);
     await daemon.settle();
@@ -366,7 +368,7 @@ describe('against a service', () => {
   });
 
   proves('--count publishes the same event so many times', async () => {
-    const result = await run(['publish', 'tag_updated', '--count', '1001', '--quiet'], service);
+    const result = await run(['publish', 'tag_updated', '--count', '1001', '--quiet', '--data', JSON.stringify(event('tag_updated').tag_updated)], service);
     assert.equal(result.code, 0, result.stderr);
     assert.equal(result.stdout, '');
     assert.match(result.stderr, /1001 events published, 0 deliveries/);
@@ -375,11 +377,61 @@ describe('against a service', () => {
     assert.match(listed[1], /^\S+Z +tag_updated +0 +don:\S+:event\/\S+$/);
   });
 
+  proves('trigger publishes the sample, with fields set', async () => {
+    const id = await activeWebhook('tag_updated');
+    const plain = await cli('trigger', 'tag_updated');
+    assert.match(plain, /^don:\S+:event\/\S+  tag_updated  1 delivery\n$/);
+    const payload = async (line) => JSON.parse(await cli('events', 'get', line.split('  ')[0], '--json')).event.tag_updated;
+    assert.deepEqual(await payload(plain), sample('tag_updated').tag_updated);
+
+    const settings = ['tag.name=Häßlich "quoted"', 'tag.style=', 'tag.description="17"', 'tag.allowed_values=["a", 2]', 'tag.custom_fields.tnt__size.big=12345678901234567890123',
+      'tag.custom_fields.tnt__size.half=0.5', 'tag.empty={}', 'tag.empty.now=no', 'old_tag={"id":"x","name":"y"}', 'q"k=[not json', 'q"k=true', 'tag.id=a=b'];
+    const line = await cli('trigger', 'tag_updated', ...settings.flatMap((setting) => ['--set', setting]));
+    assert.match(line, /  1 delivery\n$/);
+    const shown = await cli('events', 'get', line.split('  ')[0]);
+    assert.match(shown, /^ +"big": 12345678901234567890123,$/m, 'digits are kept');
+    const { tag } = sample('tag_updated').tag_updated;
+    const set = { name: 'Häßlich "quoted"', style: '', description: '17', allowed_values: ['a', 2], custom_fields: { tnt__size: { big: 12345678901234567890123, half: 0.5 } }, empty: { now: 'no' }, id: 'a=b' };
+    assert.deepEqual(await payload(line), { old_tag: { id: 'x', name: 'y' }, tag: { ...tag, ...set }, 'q"k': true });
+
+    const many = await run(['trigger', 'tag_updated', '--count', '3', '--set', 'tag.name=three'], service);
+    assert.equal(many.stdout.trim().split('\n').length, 3);
+    assert.match(many.stderr, /3 events published, 3 deliveries/);
+    await cli('webhooks', 'delete', id);
+  });
+
+  proves('trigger refuses what it cannot set, and publishes nothing then', async () => {
+    const newest = async () => (await cli('events', 'list', '--limit', '1')).trim().split('\n')[1];
+    const before = await newest();
+    for (const [setting, message] of [
+      ['name', /--set needs PATH=VALUE, not 'name'/],
+      ['=1', /an empty name/],
+      ['tag..name=1', /an empty name/],
+      ['tag.name.x=1', /what stands before 'x' is no object/],
+      ['tag.allowed_values.0=1', /what stands before '0' is no object/],
+    ]) {
+      const result = await run(['trigger', 'tag_created', '--set', setting], service);
+      assert.equal(result.code, 2, setting);
+      assert.match(result.stderr, message);
+    }
+    for (const [args, message] of [
+      [['tag_created', '--set', 'tag.name=7'], /400 unexpected_json_type, field tag_created\.tag\.name/],
+      [['tag_created', '--set', 'tag={}'], /400 missing_required_field, field tag_created\.tag\.id/],
+      [['no_such'], /events\.sample: 400 invalid_enum_value, field type/],
+      [['verify'], /events\.sample: 400 invalid_enum_value, field type/],
+    ]) {
+      const result = await run(['trigger', ...args], service);
+      assert.equal(result.code, 1, args.join(' '));
+      assert.match(result.stderr, message);
+    }
+    assert.equal(await newest(), before);
+  });
+
   proves('a failing delivery: its attempts, the clock, the end, and once more by hand', async () => {
     const failing = await listen('--secret', SECRET, '--status', '500', '--body', 'not today\nnot tomorrow');
     const id = field(await cli('webhooks', 'create', '--url', failing.url, '--event-types', 'part_created', '--secret', SECRET), 'webhook');
     await cli('webhooks', 'wait', id, '--status', 'active', '--timeout', '10');
-    await cli('publish', 'part_created');
+    await cli('trigger', 'part_created');
     assert.match(field(await cli('clock', 'advance', '0'), 'next'), /^\d{4}-/, 'the second attempt waits');
     const row = (await cli('deliveries', 'list', '--webhook', id)).trim().split('\n')[1];
     const delivery = row.split(/ +/).pop();

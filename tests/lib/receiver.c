@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX   128
+#define CONNECTIONS_MAX   1024
 #define REQUEST_BYTES_MAX 65536
 
 struct connection {

@@ -32,7 +32,7 @@ static enum signature check_signature(const h2o_req_t *request, const char *secr
              request->entity.len, mac, &mac_length) == NULL)
         out_of_memory();
     for (unsigned int i = 0; i < mac_length; i++)
-        sprintf(hex + 2 * i, "%02x", mac[i]);
+        snprintf(hex + 2 * i, 3, "%02x", mac[i]);
     h2o_iovec_t value = request->headers.entries[at].value;
     bool same = value.len == 2 * mac_length && CRYPTO_memcmp(value.base, hex, value.len) == 0;
     return same ? SIGNATURE_OK : SIGNATURE_BAD;

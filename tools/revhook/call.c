@@ -191,11 +191,12 @@ static CURLcode perform(const struct cli *cli, const struct request *request, st
         base--;
     size_t n = base + strlen(request->method) + 2;
     char *url = malloc(n);
-    char *bearer = malloc(strlen(cli->token) + sizeof "Bearer ");
+    size_t bearer_bytes = strlen(cli->token) + sizeof "Bearer ";
+    char *bearer = malloc(bearer_bytes);
     if (url == NULL || bearer == NULL)
         out_of_memory();
     snprintf(url, n, "%.*s/%s", (int)base, cli->url, request->method);
-    sprintf(bearer, "Bearer %s", cli->token);
+    snprintf(bearer, bearer_bytes, "Bearer %s", cli->token);
     struct curl_slist *headers = add_header(NULL, "Authorization", bearer);
     headers = add_header(headers, "Content-Type", "application/json");
     headers = add_header(headers, "Accept", "application/json");

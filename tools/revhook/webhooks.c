@@ -13,6 +13,7 @@
 #include "call.h"
 #include "print.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -315,8 +316,7 @@ int webhooks_wait_run(const struct cli *cli)
             status = refused("still %s (health %s) after %ld s, not %s", now != NULL ? now : "?",
                              health != NULL ? health : "?", timeout_s, wanted);
         } else {
-            struct timespec pause = {.tv_nsec = POLL_INTERVAL_MS * 1000000L};
-            nanosleep(&pause, NULL);
+            poll(NULL, 0, POLL_INTERVAL_MS);
         }
         answer_free(&answer);
     }
