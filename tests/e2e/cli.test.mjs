@@ -79,7 +79,8 @@ function post(url, body, { signature = sign(body), method = 'POST' } = {}) {
 
 /** A running `revhook listen` on a free port. */
 async function listen(...args) {
-  const self = start(['listen', '--port', '0', ...args]);
+  const port = args.includes('--port') ? [] : ['--port', '0'];
+  const self = start(['listen', ...port, ...args]);
   await until(() => self.stdout.includes('\n'), 5000, () => `its first line; ${self.stderr}`);
   self.url = /http:\/\/[^"\s]+/.exec(self.stdout)[0];
   self.lines = () => self.stdout.split('\n').slice(1, -1);
