@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { REASON, assertError } from './lib/errors.mjs';
-import { sign } from './lib/receiver.mjs';
+import { sign, startReceiver } from './lib/receiver.mjs';
 import { event, events, RETRY_DELAYS_MS, WIRE_EVENT_ID, WIRE_TIMESTAMP } from './lib/shapes.mjs';
 import { inWorld } from './lib/suite.mjs';
 import { until } from './lib/wait.mjs';
@@ -388,8 +388,10 @@ describe('many at once', () => {
     await until(async () => (await daemon.deliveries({ state: 'delivered' })).length === 500, 5000, '500 delivered');
   });
 
-  inWorld('a webhook that never answers does not delay another', async ({ daemon, receiver, to }) => {
-    const dead = receiver.endpoint('/dead');
+  inWorld('a webhook that never answers does not delay another', async ({ daemon, to, t }) => {
+    const apart = await startReceiver();
+    t.after(() => apart.close());
+    const dead = apart.endpoint('/dead');
     await daemon.activeWebhook(dead);
     await daemon.activeWebhook(to);
     dead.onEvent = { hold: true };
@@ -397,6 +399,7 @@ describe('many at once', () => {
     await daemon.publishAll(events(200));
     await to.waitEvents(200, 2000);
     assert.ok(performance.now() - began < 2000);
+    await dead.waitHeld(32);
     assert.equal(dead.events().length, 32);
     dead.heal();
     dead.release();
