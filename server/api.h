@@ -76,5 +76,6 @@ void clock_get(struct api *api, struct http_request *request, struct json_t *roo
 void clock_advance(struct api *api, struct http_request *request, struct json_t *root);
 void admin_healthz(struct api *api, struct http_request *request, struct json_t *root);
 void admin_metrics(struct api *api, struct http_request *request, struct json_t *root);
+void openapi_get(struct api *api, struct http_request *request, struct json_t *root);
 
 #endif

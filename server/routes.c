@@ -106,6 +106,7 @@ static const struct route routes[] = {
     {ROUTE_POST, "/clock.advance", SCOPE_TOKEN, true, advance_fields, clock_advance},
     {ROUTE_GET, "/healthz", SCOPE_NONE, false, NULL, admin_healthz},
     {ROUTE_GET, "/metrics", SCOPE_METRICS, false, NULL, admin_metrics},
+    {ROUTE_GET, "/openapi.yaml", SCOPE_NONE, false, NULL, openapi_get},
 };
 
 static const char internal_prefix[] = "/internal";
