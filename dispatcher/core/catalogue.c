@@ -155,19 +155,23 @@ static enum catalogue_problem_kind kind_wrong(struct walk *walk, enum canon_kind
     return CATALOGUE_WRONG_KIND;
 }
 
-/* Notes where the fields of a shape are; found[i].at stays NULL if field i is not there. */
+/* Notes where the fields of a shape are; found[i].at stays NULL if field i is not there. No key is
+ * there twice, so the look ends with the last of them. */
 static void find_fields(const struct shape *shape, struct canon_span object,
                         struct canon_span found[static FIELDS_MAX])
 {
+    size_t left = shape->count;
     struct canon_item item;
+    bool more = canon_member_first(object, &item);
 
-    for (bool more = canon_member_first(object, &item); more; more = canon_member_next(&item)) {
+    for (; more && left > 0; more = canon_member_next(&item)) {
         for (size_t i = 0; i < shape->count; i++) {
             const struct field *field = &shape->fields[i];
 
             if (item.key.bytes == field->name_bytes &&
                 memcmp(item.key.at, field->name, field->name_bytes) == 0) {
                 found[i] = item.value;
+                left--;
             }
         }
     }
@@ -210,18 +214,25 @@ static enum catalogue_problem_kind check_fields(struct walk *walk, const struct 
     return CATALOGUE_OK;
 }
 
-/* The fields that an object of this shape must have always, then those that its kind asks for. */
+/* The fields that an object of this shape must have always, then those that its kind asks for. All
+ * variants of a shape go by the same field. */
 static enum catalogue_problem_kind check_object(struct walk *walk, const struct shape *shape,
                                                 struct canon_span object)
 {
     enum catalogue_problem_kind kind = check_fields(walk, shape, object);
+    struct canon_span word = {NULL, 0};
 
     for (size_t i = 0; i < COUNT(variants) && kind == CATALOGUE_OK; i++) {
-        struct canon_span value;
+        const struct variant *variant = &variants[i];
 
-        if (variants[i].owner == shape && canon_member_find(object, variants[i].field, &value) &&
-            canon_string_equals(value, variants[i].value)) {
-            kind = check_fields(walk, &variants[i].shape, object);
+        if (variant->owner != shape) {
+            continue;
+        }
+        if (word.at == NULL && !canon_member_find(object, variant->field, &word)) {
+            break;
+        }
+        if (canon_string_equals(word, variant->value)) {
+            kind = check_fields(walk, &variant->shape, object);
         }
     }
     return kind;
