@@ -66,6 +66,17 @@ static size_t take_answer(char *data, size_t size, size_t count, void *context)
     return bytes;
 }
 
+/* One line of the answer's head. libcurl takes the end of the connection in the middle of a head
+ * for its end; so whether the empty line came is seen here. A head of an interim answer (1xx) is
+ * followed by another. */
+static size_t take_head_line(char *line, size_t size, size_t count, void *context)
+{
+    struct post *post = context;
+    size_t bytes = size * count;
+    post->head_complete = bytes <= 2 && (line[0] == '\r' || line[0] == '\n');
+    return bytes;
+}
+
 static CURLcode use_shared_store(CURL *easy, void *ssl_ctx, void *context)
 {
     (void)easy;
@@ -106,6 +117,8 @@ static bool set_up(struct sender *sender, struct post *post)
     SET(CURLOPT_CLOSESOCKETDATA, sender);
     SET(CURLOPT_WRITEFUNCTION, take_answer);
     SET(CURLOPT_WRITEDATA, post);
+    SET(CURLOPT_HEADERFUNCTION, take_head_line);
+    SET(CURLOPT_HEADERDATA, post);
     SET(CURLOPT_POST, 1L);
 #undef SET
     return code == CURLE_OK;
@@ -154,7 +167,7 @@ void sender_start(struct sender *sender, struct post *post)
 {
     post->facts = (struct attempt_facts){.started_us = post->started_us};
     post->answer_bytes = post->answer_seen_bytes = 0;
-    post->too_large = post->denied = post->no_socket = false;
+    post->too_large = post->denied = post->no_socket = post->head_complete = false;
     /* The value is signed over the bytes that libcurl is about to send. It fails only without
      * memory; then it is empty, and the receiver refuses the POST. */
     memcpy(post->signature, SIGNATURE_HEADER, sizeof(SIGNATURE_HEADER));
@@ -188,7 +201,9 @@ static enum outcome outcome_of_status(long status)
 static enum outcome outcome_of(const struct post *post, CURLcode code)
 {
     switch (code) {
-    case CURLE_OK: return outcome_of_status(post->facts.http_status);
+    case CURLE_OK:
+        return post->head_complete ? outcome_of_status(post->facts.http_status)
+                                   : OUTCOME_connection_reset;
     case CURLE_OPERATION_TIMEDOUT: return OUTCOME_timeout;
     case CURLE_COULDNT_RESOLVE_HOST: return OUTCOME_dns_failure;
     case CURLE_COULDNT_CONNECT:
