@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -271,6 +272,10 @@ static void connections_over_the_cap_wait(void **state)
     }
     next = dial(*state); /* the kernel accepts it, the server does not yet */
     say(next, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
+    for (int i = 0; i < 3; i++) { /* three rounds of the loop without a look at the newcomer */
+        say(fds[1], "GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_true(hear(fds[1], text));
+    }
     assert_int_equal(recv(next, text, 1, MSG_DONTWAIT), -1);
     close(fds[0]);
     assert_true(hear(next, text));
@@ -297,13 +302,14 @@ static void a_body_over_the_limit_is_refused_in_our_form_and_the_answer_arrives(
                         "Large\",\"type\":\"request_entity_too_large\",\"max_bytes\":1048576}";
     int fd = dial(*state);
     say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n");
-    for (int i = 0; i < 16; i++)
-        send(fd, piece, sizeof(piece), MSG_NOSIGNAL); /* goes on sending, as real clients do */
     assert_true(hear(fd, text));
     assert_non_null(strstr(text, "HTTP/1.1 413 "));
     assert_non_null(strstr(text, error));
     assert_non_null(strstr(text, "application/json"));
     assert_null(strstr(text, "text/plain"));
+    for (int i = 0; i < 16; i++) /* it goes on sending, as clients do that have begun */
+        assert_true(send(fd, piece, sizeof(piece), MSG_NOSIGNAL) > 0);
+    assert_int_equal(recv(fd, text, LINE_BYTES, 0), 0); /* an end, not a reset */
     close(fd);
 
     fd = dial(*state);
@@ -361,17 +367,32 @@ static void a_body_at_the_limit_is_taken(void **state)
     close(fd);
 }
 
-static void a_client_that_does_not_take_its_answer_is_cut_off(void **state)
+/* Asks for an answer that is larger than all buffers, takes `bytes` of it every 20 ms, and waits to
+ * be cut off. */
+static void assert_cut_off(struct world *world, size_t bytes)
 {
-    struct world *world = *state;
+    static char taken[1 << 14];
     int fd = dial(world);
     int64_t began_ms = clock_span_ms();
     say(fd, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-    while (atomic_load(&world->after_count) == 0 && clock_span_ms() - began_ms < 5000)
-        sched_yield();
+    while (atomic_load(&world->after_count) == 0 && clock_span_ms() - began_ms < 5000) {
+        poll(NULL, 0, 20);
+        if (bytes > 0)
+            assert_true(recv(fd, taken, bytes, MSG_DONTWAIT) != 0);
+    }
     assert_int_equal(atomic_load(&world->after_count), 100);
     assert_true(clock_span_ms() - began_ms >= 250);
     close(fd);
+}
+
+static void a_client_that_does_not_take_its_answer_is_cut_off(void **state)
+{
+    assert_cut_off(*state, 0);
+}
+
+static void a_client_that_sips_its_answer_is_cut_off(void **state)
+{
+    assert_cut_off(*state, 1 << 14);
 }
 
 static void http2_is_not_spoken(void **state)
@@ -468,6 +489,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_body_at_the_limit_is_taken, start, stop),
         cmocka_unit_test_setup_teardown(a_client_that_does_not_take_its_answer_is_cut_off, start,
                                         stop),
+        cmocka_unit_test_setup_teardown(a_client_that_sips_its_answer_is_cut_off, start, stop),
         cmocka_unit_test_setup_teardown(http2_is_not_spoken, start, stop),
         cmocka_unit_test_setup_teardown(the_end_comes_whatever_clients_do, start, stop),
         cmocka_unit_test(addresses),
