@@ -255,6 +255,8 @@ static bool read_ca_store(struct sender *sender, char *error, size_t error_bytes
 struct sender *sender_new(const struct sender_options *options, char *error, size_t error_bytes)
 {
     struct sender *sender = hook_alloc(sizeof(*sender));
+    curl_global_init(CURL_GLOBAL_DEFAULT); /* counts its callers; the handles would do it later, on
+                                              many threads at once */
     sender->options = *options;
     sender->signer = signer_create();
     if (!read_ca_store(sender, error, error_bytes) || !sender->signer ||
@@ -281,4 +283,5 @@ void sender_free(struct sender *sender)
     signer_destroy(sender->signer);
     free(sender->fds);
     free(sender);
+    curl_global_cleanup();
 }
