@@ -186,9 +186,20 @@ static void set_up(struct http *http)
     listen_again(http);
 }
 
+static void close_listener(struct http *http)
+{
+    stop_listening(http);
+    if (http->listener != NULL)
+        h2o_socket_close(http->listener);
+    http->listener = NULL;
+}
+
 static void tear_down(struct http *http)
 {
     int64_t until_ms = clock_span_ms() + CLOSE_PATIENCE_MS;
+    close_listener(http);
+    if (h2o_timeout_is_linked(&http->accept_retry_entry))
+        h2o_timeout_unlink(&http->accept_retry_entry);
     for (struct connection *at = http->connections; at != NULL; at = at->next)
         shutdown(h2o_socket_get_fd(at->sock), SHUT_RDWR);
     while (http->connection_count > 0 && clock_span_ms() < until_ms)
@@ -201,6 +212,7 @@ static void tear_down(struct http *http)
     h2o_timeout_dispose(http->loop, &http->linger_timeout);
     h2o_context_dispose(&http->context);
     h2o_config_dispose(&http->config);
+    h2o_evloop_run(http->loop, 0); /* frees the sockets that were closed */
     h2o_evloop_destroy(http->loop);
 }
 
@@ -253,10 +265,7 @@ struct ending {
 static void do_pause(struct http_job *job)
 {
     struct http *http = ((struct ending *)job)->http;
-    stop_listening(http);
-    if (http->listener != NULL)
-        h2o_socket_close(http->listener);
-    http->listener = NULL;
+    close_listener(http);
     /* Not h2o_context_request_shutdown(): that starts HTTP/2 timers, which would outlive the
      * context. */
     http->context.shutdown_requested = 1;
