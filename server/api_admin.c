@@ -60,7 +60,7 @@ void clock_get(struct api *api, struct http_request *request, struct json_t *roo
     struct instant now = clock_now(api->clock);
     tree_free(root);
     json_out_object(&out);
-    render_wall_pair(&out, "now", now.wall);
+    json_out_pair_date(&out, "now", now.wall);
     render_mono_pair(&out, "next", now, next);
     json_out_object_end(&out);
     http_answer(request, 200, "application/json", &out);
@@ -80,7 +80,7 @@ static void advance_finish(struct pending *pending)
         error_answer_unavailable(pending->request, "the clock cannot be moved now");
     } else if (pending->request != NULL) {
         json_out_object(&out);
-        render_wall_pair(&out, "now", advance->call.now.wall);
+        json_out_pair_date(&out, "now", advance->call.now.wall);
         json_out_pair_number(&out, "attempts", (int64_t)advance->call.attempts);
         render_mono_pair(&out, "next", advance->call.now, advance->call.next);
         json_out_object_end(&out);

@@ -2,7 +2,7 @@
 #ifndef REVHOOK_SERVER_AUTH_H
 #define REVHOOK_SERVER_AUTH_H
 
-#include "server/text.h"
+#include "dispatcher/text.h"
 
 /* Whether the value of an Authorization header carries `token`: "Bearer <token>", the word in any
  * case (documented), or the bare token (what DevRev's SDK sends). `authorization.at` may be NULL.

@@ -3,7 +3,7 @@
 #define REVHOOK_SERVER_CURSOR_H
 
 #include "core/ids.h"
-#include "server/text.h"
+#include "dispatcher/text.h"
 
 #include <stdint.h>
 

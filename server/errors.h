@@ -7,7 +7,7 @@
 #define REVHOOK_SERVER_ERRORS_H
 
 #include "server/http.h"
-#include "server/text.h"
+#include "dispatcher/text.h"
 
 enum error_type {
 #define X(type, http_status, text) ERROR_##type,

@@ -7,8 +7,8 @@
 #ifndef REVHOOK_SERVER_HTTP_H
 #define REVHOOK_SERVER_HTTP_H
 
-#include "server/json_out.h"
-#include "server/text.h"
+#include "dispatcher/json_out.h"
+#include "dispatcher/text.h"
 
 #include <stdint.h>
 

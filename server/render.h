@@ -4,17 +4,11 @@
 
 #include "server/api.h"
 
-#define RENDER_TIME_BYTES 24 /* of "2026-01-31T12:00:00.000Z" */
-
-/* RFC 3339 with milliseconds and a final zero, as DevRev's object dates have them. */
-void render_time(char out[RENDER_TIME_BYTES + 1], wall_us wall);
-
 /* A time of the service's line as wall time: as far from now as it is on the line. */
 wall_us render_wall(struct instant now, mono_ms mono);
 
-/* Key and date; null for MONO_NEVER, or for a wall time of 0. */
+/* Key and date; null for MONO_NEVER. */
 void render_mono_pair(struct json_out *out, const char *key, struct instant now, mono_ms mono);
-void render_wall_pair(struct json_out *out, const char *key, wall_us wall);
 
 /* The `webhook` object (DevRev OpenAPI), with `health`, which is ours, at its end. `now` is the
  * clock's. */

@@ -2,7 +2,7 @@
 #ifndef REVHOOK_SERVER_WORDS_H
 #define REVHOOK_SERVER_WORDS_H
 
-#include "server/text.h"
+#include "dispatcher/text.h"
 
 extern const char *const words_event_types[];            /* every row of schema/event_type.def */
 extern const char *const words_publishable_types[];      /* those that clients may publish */

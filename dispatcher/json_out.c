@@ -1,10 +1,10 @@
-/* The writer of JSON answers.
+/* The writer of JSON: the API's answers and the payloads of the service's own events.
  *
- * Owns: escaping, commas, growth. Happy path: one buffer that doubles, handed to the connection as
- * it is, so a stored payload is copied once and never parsed again. Failure modes: text that is not
- * UTF-8 (an answer that a receiver gave) is repaired with U+FFFD, byte by byte, so that every
- * answer of ours is JSON. Refuses: to check nesting. */
-#include "server/json_out.h"
+ * Owns: escaping, commas, growth, the form of dates. Happy path: one buffer that doubles, handed to
+ * the connection as it is, so a stored payload is copied once and never parsed again. Failure
+ * modes: text that is not UTF-8 (an answer that a receiver gave) is repaired with U+FFFD, byte by
+ * byte, so that whatever is written here is JSON. Refuses: to check nesting. */
+#include "dispatcher/json_out.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -195,4 +195,12 @@ void json_out_pair_number(struct json_out *out, const char *key, int64_t number)
 {
     json_out_key(out, key);
     json_out_number(out, number);
+}
+
+void json_out_pair_date(struct json_out *out, const char *key, wall_us wall)
+{
+    char date[TIMESTAMP_BYTES + 1];
+    timestamp_format(date, wall);
+    memcpy(date + JSON_OUT_DATE_BYTES - 1, "Z", 2);
+    json_out_pair_string(out, key, wall == 0 ? NULL : date);
 }

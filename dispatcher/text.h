@@ -1,7 +1,7 @@
-/* Bytes that belong to somebody else, as the server hands them around: of a request, of a JSON
- * tree. No final zero. */
-#ifndef REVHOOK_SERVER_TEXT_H
-#define REVHOOK_SERVER_TEXT_H
+/* Bytes that belong to somebody else, as the dispatcher and the server hand them around: of a
+ * request, of a JSON tree. No final zero. */
+#ifndef REVHOOK_DISPATCHER_TEXT_H
+#define REVHOOK_DISPATCHER_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,10 +4,11 @@
  * caller keeps the nesting right; commas are set here. Memory that cannot be had stops the program,
  * as it does in libh2o: a service without memory for an answer has none for anything. One thread at
  * a time. */
-#ifndef REVHOOK_SERVER_JSON_OUT_H
-#define REVHOOK_SERVER_JSON_OUT_H
+#ifndef REVHOOK_DISPATCHER_JSON_OUT_H
+#define REVHOOK_DISPATCHER_JSON_OUT_H
 
-#include "server/text.h"
+#include "core/time.h"
+#include "dispatcher/text.h"
 
 #include <stdint.h>
 
@@ -43,6 +44,12 @@ void json_out_json(struct json_out *out, struct text json);
 void json_out_pair_string(struct json_out *out, const char *key, const char *string);
 void json_out_pair_text(struct json_out *out, const char *key, struct text text);
 void json_out_pair_number(struct json_out *out, const char *key, int64_t number);
+
+#define JSON_OUT_DATE_BYTES 24 /* of "2026-01-31T12:00:00.000Z" */
+
+/* Key and date: RFC 3339 with milliseconds, as DevRev's object dates have them, final zeros kept;
+ * null for a wall time of 0. */
+void json_out_pair_date(struct json_out *out, const char *key, wall_us wall);
 
 /* Bytes as they are, outside of any value: for text that is not JSON at all. */
 void json_out_bytes(struct json_out *out, const char *at, size_t bytes);
