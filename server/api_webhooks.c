@@ -144,6 +144,7 @@ void webhook_answer_refused(struct http_request *request, enum dispatch_result r
         error_answer_plain(request, ERROR_bad_request,
                            "there are as many webhooks as webhooks_max allows");
         return;
+    case DISPATCH_CONFLICT: /* no id that is new was drawn before the service began to stop */
     case DISPATCH_UNAVAILABLE:
         error_answer_unavailable(request, "the store cannot take this now; nothing has changed");
         return;
