@@ -10,7 +10,8 @@
  *
  * Failure: if the transaction fails (disk full, I/O) all of it is undone. What clients asked for is
  * answered "unavailable" and has not happened. What senders told has happened, out there, so it is
- * kept and tried again until it is durable; meanwhile the senders start nothing new. */
+ * kept and tried again until it is durable; meanwhile the senders start nothing new. Where nothing
+ * is kept an empty transaction is tried again, so that the senders go on though no client asks. */
 #include "dispatcher/log.h"
 #include "dispatcher/threads.h"
 
@@ -258,7 +259,7 @@ static struct mail *gather(struct writer *writer)
 
 static int wait_ms(const struct writer *writer)
 {
-    if (writer->retained)
+    if (writer->retained || writer->failing_since_ms != 0)
         return RETRY_MS;
     mono_ms left_ms = writer->purge_at - clock_now(writer->dispatch->options.clock).mono;
     return left_ms <= 0 ? 0 : left_ms < PURGE_EVERY_MS ? (int)left_ms : PURGE_EVERY_MS;
@@ -269,7 +270,7 @@ void writer_round(struct writer *writer)
     if (!writer->left)
         mailbox_wait(&writer->mailbox, wait_ms(writer));
     struct mail *mails = gather(writer);
-    if (mails) {
+    if (mails || writer->failing_since_ms != 0) { /* none: an empty one, to see whether it works */
         if (commit_all(writer, mails) == STORE_OK)
             committed(writer, mails);
         else
