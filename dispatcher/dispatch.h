@@ -16,6 +16,7 @@
 #include "dispatcher/clock.h"
 #include "dispatcher/egress.h"
 #include "dispatcher/mailbox.h"
+#include "dispatcher/sign_form.h"
 #include "store/store.h"
 
 enum dispatch_result {
@@ -55,6 +56,7 @@ struct create_call {
     struct event_set event_types;
     const struct webhook_header *headers;
     size_t header_count;
+    struct sign_own signature;
     const char *user;
     int64_t key; /* out */
 };
@@ -73,6 +75,8 @@ struct update_call {
     size_t header_count, add_header_count;
     const char *const *remove_headers;
     size_t remove_header_count;
+    bool reset_signature; /* to the service's form, before `signature` */
+    struct sign_own signature;
     enum webhook_command command;
     const char *user;
 };
@@ -132,7 +136,8 @@ struct dispatch_options {
     dur_ms attempt_timeout_ms;
     size_t response_bytes_max, response_kept_bytes, challenge_bytes_max;
     bool top_level_challenge;
-    const char *ca_file; /* "" : the system's */
+    struct sign_form sign_form; /* of webhooks that set none for themselves */
+    const char *ca_file;        /* "" : the system's */
     const char *user_agent;
     uint32_t batch_deliveries_max;
     uint64_t backlog_max, webhooks_max;

@@ -127,6 +127,7 @@ struct webhook_config *webhook_config_new(const struct create_call *call, const 
     config->target = copy_text(call->target);
     config->secret = copy_text(call->secret);
     config->event_types = call->event_types;
+    config->signature = call->signature;
     add_headers(config, call->headers, call->header_count);
     return finish_or_drop(config);
 }
@@ -146,6 +147,10 @@ struct webhook_config *webhook_config_from_row(const struct store_webhook *row, 
             break;
         set_header(config, at, (size_t)(colon - at), colon + 2, (size_t)(line_end - colon - 2));
         at = line_end + 1;
+    }
+    if (!sign_own_read(&config->signature, row->signature.at, row->signature.bytes)) {
+        webhook_config_drop(config);
+        return NULL;
     }
     return finish_or_drop(config);
 }
@@ -193,6 +198,8 @@ struct webhook_config *webhook_config_update(const struct webhook_config *config
     next->secret = copy_text(call->secret ? call->secret : config->secret);
     next->event_types = config->event_types;
     update_event_types(&next->event_types, call);
+    next->signature = sign_own_merge(
+        call->reset_signature ? &(struct sign_own){0} : &config->signature, &call->signature);
 
     bool fits = true;
     if (call->set_headers)
@@ -208,6 +215,7 @@ struct webhook_config *webhook_config_update(const struct webhook_config *config
         return NULL;
     }
     *changed = call->url || call->secret || !same_headers(config, next) ||
+               !sign_own_same(&config->signature, &next->signature) ||
                memcmp(&config->event_types, &next->event_types, sizeof(next->event_types)) != 0;
     *result =
         DISPATCH_UNAVAILABLE; /* the target was checked: only for want of memory is it no URL now */

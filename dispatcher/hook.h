@@ -25,12 +25,13 @@ struct webhook_config {
     struct event_set event_types;
     size_t header_count;
     struct webhook_header headers[WEBHOOK_HEADERS_MAX];
+    struct sign_own signature;
     struct curl_slist header_list[WEBHOOK_HEADERS_MAX]; /* "Name: value", linked; only read */
     CURLU *target_url;                                  /* `target`, parsed once; only read */
 };
 
 /* A configuration made of a create call or of a row of the store, held once; NULL if `target` is no
- * URL. `id` is the DON. */
+ * URL, or the row's signature has a word that this program does not know. `id` is the DON. */
 struct webhook_config *webhook_config_new(const struct create_call *call, const char *id);
 struct webhook_config *webhook_config_from_row(const struct store_webhook *row, const char *id);
 

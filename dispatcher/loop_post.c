@@ -132,6 +132,7 @@ struct sender_thread *sender_thread_new(struct dispatch *dispatch, unsigned inde
         .egress = &options->egress,
         .user_agent = options->user_agent,
         .ca_file = options->ca_file,
+        .sign_form = options->sign_form,
     };
     struct sender *sender = sender_new(&sender_options, error, error_bytes);
     if (!sender)

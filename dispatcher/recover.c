@@ -27,7 +27,8 @@ static bool add_webhook(void *context, const struct store_webhook *row, bool has
     struct webhook_config *config = webhook_config_from_row(row, don);
     if (!config) {
         LOG(fault, LOG_TEXT("where", don),
-            LOG_TEXT("error", "its stored target is no url; it is left alone"));
+            LOG_TEXT("error", "its stored target is no url, or its signature has an unknown word; "
+                              "it is left alone"));
         return true;
     }
     struct hook *hook = hook_alloc(sizeof(*hook));

@@ -171,8 +171,9 @@ void sender_start(struct sender *sender, struct post *post)
     /* The value is signed over the bytes that libcurl is about to send. It fails only without
      * memory; then it is empty, and the receiver refuses the POST. */
     memcpy(post->signature, SIGNATURE_HEADER, sizeof(SIGNATURE_HEADER));
-    signer_sign(sender->signer, &sender->options.sign_form, post->config->secret, post->body,
-                post->body_bytes, post->signature + sizeof(SIGNATURE_HEADER) - 1);
+    struct sign_form form = sign_form_of(&sender->options.sign_form, &post->config->signature);
+    signer_sign(sender->signer, &form, post->config->secret, post->body, post->body_bytes,
+                post->signature + sizeof(SIGNATURE_HEADER) - 1);
     curl_easy_setopt(post->easy, CURLOPT_CURLU, post->config->target_url);
     curl_easy_setopt(post->easy, CURLOPT_HTTPHEADER, headers(post));
     curl_easy_setopt(post->easy, CURLOPT_POSTFIELDS, post->body);

@@ -49,8 +49,8 @@ struct sender_options {
     size_t response_bytes_max;
     const struct egress_policy *egress;
     const char *user_agent;
-    const char *ca_file; /* "": the system's */
-    struct sign_form sign_form;
+    const char *ca_file;        /* "": the system's */
+    struct sign_form sign_form; /* of webhooks that set none for themselves */
 };
 
 /* Makes a sender; NULL, with `error`, if it cannot be. The options' pointers must live as long. */

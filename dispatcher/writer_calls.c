@@ -22,7 +22,8 @@ static enum store_result insert_webhook(struct writer *writer, const struct crea
                                         const struct webhook_status *status, struct instant now,
                                         int64_t *key)
 {
-    char *headers = webhook_config_header_lines(config);
+    char *headers = webhook_config_header_lines(config), signature[SIGN_FORM_TEXT_BYTES];
+    sign_own_write(&config->signature, signature);
     struct store_webhook row = {
         .id = text_bytes(call->id),
         .org = text_bytes(call->org),
@@ -30,6 +31,7 @@ static enum store_result insert_webhook(struct writer *writer, const struct crea
         .target = text_bytes(call->target),
         .secret = text_bytes(call->secret),
         .headers = text_bytes(headers),
+        .signature = text_bytes(signature),
         .event_types = call->event_types,
         .status = *status,
         .created_us = now.wall,

@@ -52,13 +52,15 @@ static enum store_result configure(struct store *store, const struct operation *
 {
     bool deleted =
         operation->change.status.state == WEBHOOK_DELETED; /* nothing secret outlives it */
-    char *headers = webhook_config_header_lines(config);
+    char *headers = webhook_config_header_lines(config), signature[SIGN_FORM_TEXT_BYTES];
+    sign_own_write(&config->signature, signature);
     struct store_webhook row = {
         .key = operation->webhook,
         .url = text_bytes(config->url),
         .target = text_bytes(config->target),
         .secret = text_bytes(deleted ? "" : config->secret),
         .headers = text_bytes(deleted ? "" : headers),
+        .signature = text_bytes(signature),
         .event_types = config->event_types,
         .modified_us = operation->change.modified_us,
         .modified_by = text_bytes(operation->change.user),

@@ -26,6 +26,7 @@ CREATE TABLE webhook(
     headers TEXT NOT NULL,         -- "name: value" lines
     event_types TEXT NOT NULL,     -- separated by spaces
     state TEXT NOT NULL,           -- schema/webhook.def
+    signature TEXT NOT NULL,       -- what it sets of its form, like "encoding=base64 key=base64"; else the setting counts
     reason TEXT,                   -- schema/reason.def; NULL: none
     verified INTEGER NOT NULL,
     generation INTEGER NOT NULL,

@@ -60,6 +60,7 @@ struct store_webhook {
     struct store_bytes target;    /* as it is dialled */
     struct store_bytes secret;    /* empty once deleted */
     struct store_bytes headers;   /* "name: value\n" lines; may be empty */
+    struct store_bytes signature; /* "part=word" separated by spaces; may be empty */
     struct event_set event_types; /* stored by name */
     struct webhook_status status;
     wall_us created_us, modified_us;
@@ -184,8 +185,8 @@ void store_rollback(struct store *store);
 
 /* Inserts a webhook; sets row->key. STORE_CONFLICT: this id was used before. */
 enum store_result store_webhook_insert(struct store *store, struct store_webhook *row);
-/* Writes url, target, secret, headers, event_types, modified_* of row->key (not its status). A
- * secret of 0 bytes wipes it. */
+/* Writes url, target, secret, headers, signature, event_types, modified_* of row->key (not its
+ * status). A secret of 0 bytes wipes it. */
 enum store_result store_webhook_configure(struct store *store, const struct store_webhook *row);
 /* Writes the status of a webhook. */
 enum store_result store_webhook_status(struct store *store, int64_t webhook,

@@ -75,8 +75,8 @@ static void memory_rollback(struct store *store)
 static struct store_webhook *webhook_copy(const struct store_webhook *row)
 {
     size_t bytes = row->id.bytes + row->org.bytes + row->url.bytes + row->target.bytes +
-                   row->secret.bytes + row->headers.bytes + row->created_by.bytes +
-                   row->modified_by.bytes;
+                   row->secret.bytes + row->headers.bytes + row->signature.bytes +
+                   row->created_by.bytes + row->modified_by.bytes;
     struct store_webhook *copy = store_alloc(sizeof *copy + bytes);
     *copy = *row;
     char *end = (char *)(copy + 1);
@@ -86,6 +86,7 @@ static struct store_webhook *webhook_copy(const struct store_webhook *row)
     memory_keep(&copy->target, &end);
     memory_keep(&copy->secret, &end);
     memory_keep(&copy->headers, &end);
+    memory_keep(&copy->signature, &end);
     memory_keep(&copy->created_by, &end);
     memory_keep(&copy->modified_by, &end);
     return copy;
@@ -122,6 +123,7 @@ static enum store_result memory_webhook_configure(struct store *store,
     new.target = row->target;
     new.secret = row->secret;
     new.headers = row->headers;
+    new.signature = row->signature;
     new.event_types = row->event_types;
     new.modified_us = row->modified_us;
     new.modified_by = row->modified_by;

@@ -115,8 +115,8 @@ int sqlite_event_type(sqlite3_stmt *statement, int column);
 #define SQLITE_WEBHOOK_COLUMNS                                                                  \
     "key, id, org, url, target, secret, headers, event_types, state, reason, verified, "        \
     "generation, consecutive_failures, verify_count, since_us, last_success_us, verify_since, " \
-    "verify_next, verify_until, created_us, modified_us, created_by, modified_by"
-#define SQLITE_WEBHOOK_COLUMN_COUNT 23
+    "verify_next, verify_until, created_us, modified_us, created_by, modified_by, signature"
+#define SQLITE_WEBHOOK_COLUMN_COUNT 24
 
 /* Reads a webhook; false if it has a word that this program does not know. Types of events that it
  * does not know are left out. */

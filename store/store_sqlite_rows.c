@@ -110,6 +110,7 @@ bool sqlite_webhook_row(sqlite3_stmt *statement, struct store_webhook *row)
         .modified_us = sqlite3_column_int64(statement, 20),
         .created_by = sqlite_bytes(statement, 21),
         .modified_by = sqlite_bytes(statement, 22),
+        .signature = sqlite_bytes(statement, 23),
     };
     return state_value >= 0 && reason >= 0;
 }

@@ -20,7 +20,7 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
         " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
     [WRITE_WEBHOOK_CONFIGURE] =
         "UPDATE webhook SET url = ?4, target = ?5, secret = ?6, headers = ?7, event_types = ?8,"
-        " modified_us = ?21, modified_by = ?23 WHERE key = ?1",
+        " modified_us = ?21, modified_by = ?23, signature = ?24 WHERE key = ?1",
     [WRITE_WEBHOOK_STATUS] =
         "UPDATE webhook SET state = ?9, reason = ?10, verified = ?11, generation = ?12,"
         " consecutive_failures = ?13, verify_count = ?14, since_us = ?15, last_success_us = ?16,"

@@ -43,6 +43,7 @@ static void bind_configuration(sqlite3_stmt *statement, const struct store_webho
     sqlite_bind_text(statement, 8, event_types_text(&row->event_types, types));
     sqlite3_bind_int64(statement, 21, row->modified_us);
     sqlite_bind_text(statement, 23, row->modified_by);
+    sqlite_bind_text(statement, 24, row->signature);
 }
 
 static void bind_status(sqlite3_stmt *statement, const struct webhook_status *status)

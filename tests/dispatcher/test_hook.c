@@ -107,6 +107,8 @@ static void only_what_differs_counts_as_changed(void **state)
         {{.set_event_types = true, .event_types = same}, false},
         {{.secret = "12345678"}, true}, /* given, though equal: verify again */
         {{.url = "https://example.com/x", .target = "https://example.com/x"}, true},
+        {{.reset_signature = true}, false},
+        {{.signature = {.has_encoding = true}}, true}, /* the same as the service's, but its own */
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         bool changed;
@@ -118,6 +120,63 @@ static void only_what_differs_counts_as_changed(void **state)
         webhook_config_drop(next);
     }
     webhook_config_drop(config);
+}
+
+/* Applies an update and compares the signature that comes out; the new configuration is given back.
+ */
+static struct webhook_config *expect_signature(struct webhook_config *config,
+                                               const struct update_call *call, const char *expected)
+{
+    bool changed;
+    enum dispatch_result result;
+    struct webhook_config *next = webhook_config_update(config, call, &changed, &result);
+    char text[SIGN_FORM_TEXT_BYTES];
+    assert_non_null(next);
+    sign_own_write(&next->signature, text);
+    assert_string_equal(text, expected);
+    assert_int_equal(changed, call->secret || !sign_own_same(&config->signature, &next->signature));
+    webhook_config_drop(config);
+    return next;
+}
+
+static void an_update_replaces_parts_of_the_signature_or_resets_it(void **state)
+{
+    (void)state;
+    const struct sign_own live = sign_own_of(SIGN_PRESET_DEVREV_LIVE), hex = {.has_encoding = true},
+                          prefix = {.has_prefix = true, .form.prefix = true};
+    struct webhook_config *config = config_with(NULL, 0);
+    config = expect_signature(config, &(struct update_call){.add_header_count = 0}, "");
+    config = expect_signature(config, &(struct update_call){.signature = live},
+                              "encoding=base64 key=base64 prefix=");
+    config = expect_signature(config, &(struct update_call){.signature = hex},
+                              "encoding=hex key=base64 prefix=");
+    config = expect_signature(config, &(struct update_call){.signature = prefix},
+                              "encoding=hex key=base64 prefix=sha256=");
+    config = expect_signature(config, &(struct update_call){.secret = "87654321"},
+                              "encoding=hex key=base64 prefix=sha256=");
+    config = expect_signature(config,
+                              &(struct update_call){.reset_signature = true, .signature = prefix},
+                              "prefix=sha256=");
+    config = expect_signature(config, &(struct update_call){.reset_signature = true}, "");
+    webhook_config_drop(config);
+}
+
+static void a_row_with_an_unknown_word_makes_no_configuration(void **state)
+{
+    (void)state;
+    struct store_webhook row = {
+        .url = {"https://example.com/x", 21},
+        .target = {"https://example.com/x", 21},
+        .secret = {"12345678", 8},
+        .signature = {"encoding=base64 key=base64", 26},
+    };
+    struct webhook_config *config = webhook_config_from_row(&row, "don:x");
+    assert_non_null(config);
+    assert_true(config->signature.has_key && config->signature.form.key == SIGN_KEY_BASE64);
+    assert_false(config->signature.has_prefix);
+    webhook_config_drop(config);
+    row.signature = (struct store_bytes){"encoding=base65", 15};
+    assert_null(webhook_config_from_row(&row, "don:x"));
 }
 
 static void header_lines_make_the_same_configuration_again(void **state)
@@ -214,6 +273,8 @@ int main(void)
         cmocka_unit_test(headers_are_set_then_added_then_removed),
         cmocka_unit_test(nine_headers_are_refused_and_nothing_changes),
         cmocka_unit_test(only_what_differs_counts_as_changed),
+        cmocka_unit_test(an_update_replaces_parts_of_the_signature_or_resets_it),
+        cmocka_unit_test(a_row_with_an_unknown_word_makes_no_configuration),
         cmocka_unit_test(header_lines_make_the_same_configuration_again),
         cmocka_unit_test(the_map_finds_what_is_in_it_and_nothing_else),
         cmocka_unit_test(a_failed_transaction_takes_subscribers_back),

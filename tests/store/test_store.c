@@ -22,6 +22,7 @@ static struct store_webhook rich_webhook(void)
 {
     struct store_webhook row = webhook_row("Hce4XNX0", org);
     row.headers = text("x-api-key: k\nx-other: \xc3\xa9\n");
+    row.signature = text("encoding=base64 prefix=");
     row.secret = (struct store_bytes){"a\0b\xff", 4};
     row.status = (struct webhook_status){.state = WEBHOOK_DEGRADED,
                                          .reason = REASON_deliveries_failing,
@@ -53,6 +54,7 @@ static bool same_as_rich(void *ctx, const struct store_webhook *row)
     assert_int_equal(row->secret.bytes, 4);
     assert_memory_equal(row->secret.at, "a\0b\xff", 4);
     assert_bytes(row->headers, "x-api-key: k\nx-other: \xc3\xa9\n");
+    assert_bytes(row->signature, "encoding=base64 prefix=");
     assert_memory_equal(&row->event_types, &rich.event_types, sizeof rich.event_types);
     assert_int_equal(row->status.state, WEBHOOK_DEGRADED);
     assert_int_equal(row->status.reason, REASON_deliveries_failing);
@@ -139,6 +141,7 @@ static bool copy_webhook(void *ctx, const struct store_webhook *row)
     assert_bytes(row->url, "http://b.example/");
     assert_bytes(row->target, "http://b.example:80/");
     assert_bytes(row->headers, "a: b\n");
+    assert_bytes(row->signature, "key=base64");
     assert_int_equal(row->secret.bytes, 0);
     assert_bytes(row->created_by, "");
     assert_bytes(row->modified_by, "DEVU-3");
@@ -155,6 +158,7 @@ static void webhook_configure_leaves_the_status(void **state)
     change.target = text("http://b.example:80/");
     change.secret = text("");
     change.headers = text("a: b\n");
+    change.signature = text("key=base64");
     change.modified_by = text("DEVU-3");
     change.created_by = text("nobody");
     change.modified_us = 5;
