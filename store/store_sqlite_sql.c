@@ -17,7 +17,7 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
     [WRITE_WEBHOOK_INSERT] =
         "INSERT INTO webhook(" SQLITE_WEBHOOK_COLUMNS
         ") VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-        " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+        " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
     [WRITE_WEBHOOK_CONFIGURE] =
         "UPDATE webhook SET url = ?4, target = ?5, secret = ?6, headers = ?7, event_types = ?8,"
         " modified_us = ?21, modified_by = ?23, signature = ?24 WHERE key = ?1",
