@@ -4,7 +4,7 @@
  * Everything about a command's shape stands in the table once: the parser (args.c), the help texts
  * and the error messages are made from it. A new command is a row here, a declaration in revhook.h
  * and a function in the file of its noun. The program speaks to the service only over its public
- * HTTP API; `listen` needs no service.
+ * HTTP API; `listen` and `simulate` need no service.
  */
 #include "revhook.h"
 
@@ -109,6 +109,14 @@ static const struct option_row listen_options[] = {
     END,
 };
 
+static const struct option_row simulate_options[] = {
+    {"seed", "N", "play these worlds; drawn from the time when left out", false},
+    {"deliveries", "N", "go on until so many deliveries have ended; default 100000", false},
+    {"world", "N", "play one world of this seed alone", false},
+    {"trace", NULL, "print everything that happens", false},
+    END,
+};
+
 static const struct command commands[] = {
     {"publish", "[TYPE]", 0, 1, "publish an event, or a file of events",
      "The text of --data is sent as it is given; numbers keep their digits.\n"
@@ -156,6 +164,10 @@ static const struct command commands[] = {
      "Echoes verify challenges with 200, whatever --status says, and checks each signature.\n"
      "With --json each line is a JSON object. Ends on Ctrl-C with a summary.",
      listen_options, listen_run},
+    {"simulate", "", 0, 0, "run the service in simulated worlds that go wrong, and check its rules",
+     "Real core, writer and senders; virtual time, receivers, disk and clocks. Needs no service.\n"
+     "Standard output is the same for the same seed. Ends with 1 if a rule was violated.",
+     simulate_options, simulate_run},
     {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
 };
 

@@ -112,5 +112,6 @@ int deliveries_redeliver_run(const struct cli *cli);
 int clock_get_run(const struct cli *cli);
 int clock_advance_run(const struct cli *cli);
 int listen_run(const struct cli *cli);
+int simulate_run(const struct cli *cli); /* tools/sim/simulate.c */
 
 #endif
