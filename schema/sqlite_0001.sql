@@ -5,16 +5,18 @@
 -- the others are milliseconds on the service's own time line (dispatcher/core/time.h), NULL for "never".
 -- Nothing here checks a value: the only writer is the program, whose tests hold it to the words.
 
--- One row: the clock of the newest commit, and the keys that come next (a key is never used again, not after a purge).
+-- One row: the clock of the newest commit, the keys that come next (a key is never used again, not after a purge), and up to
+-- which delivery the lists have been brought.
 CREATE TABLE meta(
     id INTEGER PRIMARY KEY CHECK (id = 1),
     mono_ms INTEGER NOT NULL,
     wall_us INTEGER NOT NULL,
     boot TEXT NOT NULL,            -- id of the boot that mono_ms was read in
     next_event INTEGER NOT NULL,
-    next_delivery INTEGER NOT NULL
+    next_delivery INTEGER NOT NULL,
+    listed INTEGER NOT NULL        -- deliveries up to this key have listed = 1, the others have NULL
 );
-INSERT INTO meta VALUES (1, 0, 0, '', 1, 1);
+INSERT INTO meta VALUES (1, 0, 0, '', 1, 1, 0);
 
 CREATE TABLE webhook(
     key INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -24,9 +26,9 @@ CREATE TABLE webhook(
     target TEXT NOT NULL,          -- as it is dialled
     secret BLOB NOT NULL,          -- empty when deleted
     headers TEXT NOT NULL,         -- "name: value" lines
+    signature TEXT NOT NULL,       -- what it sets of its form, like "encoding=base64 key=base64"; else the setting counts
     event_types TEXT NOT NULL,     -- separated by spaces
     state TEXT NOT NULL,           -- schema/webhook.def
-    signature TEXT NOT NULL,       -- what it sets of its form, like "encoding=base64 key=base64"; else the setting counts
     reason TEXT,                   -- schema/reason.def; NULL: none
     verified INTEGER NOT NULL,
     generation INTEGER NOT NULL,
@@ -66,10 +68,15 @@ CREATE TABLE delivery(
     reason TEXT,                   -- schema/reason.def; NULL: none. While a redelivery is open: of its old end
     attempt_count INTEGER NOT NULL,
     due INTEGER,                   -- of an open one: when its next attempt may start; NULL otherwise
+    listed INTEGER,                -- 1: it is in delivery_by_state; set for thousands of rows at once
     ended INTEGER                  -- while a redelivery is open: the old end, as in state; NULL otherwise
 );
 CREATE INDEX delivery_open ON delivery(webhook, due) WHERE due IS NOT NULL; -- what is pending, and nothing else
-CREATE INDEX delivery_by_state ON delivery(state, webhook);                -- lists, newest first
+
+-- Lists of one webhook or one state, newest first. With many webhooks each row lands on a page of its own, and to write 8 KiB for
+-- each delivery would cost more than all the rest of its life; so rows come here some thousands at a time, when most have ended
+-- (store_sqlite_list.c). The newest rows, which are not here yet, are looked through one by one.
+CREATE INDEX delivery_by_state ON delivery(state, webhook) WHERE listed = 1;
 
 CREATE TABLE attempt(
     delivery INTEGER NOT NULL,

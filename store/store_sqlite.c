@@ -147,6 +147,7 @@ static void sqlite_tend(struct store *store)
         s->log_pages_tended = 0;
     if (s->log_pages - s->log_pages_tended >= LOG_PAGES_STEP)
         checkpoint(s);
+    sqlite_list_step(s);
 }
 
 /* ---- life ---- */

@@ -31,6 +31,8 @@ enum sqlite_write {
     WRITE_SETTLE,
     WRITE_PENDING_AT,
     WRITE_PENDING_BEHIND,
+    WRITE_LIST,
+    WRITE_LISTED,
     WRITE_IDEMPOTENCY_FIND,
     WRITE_IDEMPOTENCY_INSERT,
     WRITE_PURGE_FIND,
@@ -56,6 +58,7 @@ enum sqlite_read {
     READ_EVENT_STREAM,
     READ_DELIVERY_WALK,
     READ_DELIVERY_STREAM,
+    READ_DELIVERY_TAIL,
     READ_DELIVERY_OF_EVENT,
     READ_DELIVERY_GET,
     READ_ATTEMPTS,
@@ -74,8 +77,10 @@ struct sqlite_store {
     uint32_t answer_bytes_max;
     int64_t next_event, next_delivery;
     int64_t next_event_committed, next_delivery_committed;
-    int log_pages;        /* in the write-ahead log, after the newest commit */
-    int log_pages_tended; /* when it was last checkpointed */
+    int64_t listed;              /* deliveries up to this key are in delivery_by_state */
+    int64_t list_step, list_lag; /* how many get there at once; how many new ones at least do not */
+    int log_pages;               /* in the write-ahead log, after the newest commit */
+    int log_pages_tended;        /* when it was last checkpointed */
 };
 
 struct sqlite_reader {
@@ -140,6 +145,10 @@ extern const struct store_ops sqlite_ops;
 void sqlite_close(struct store *store);
 /* Called by SQLite after each commit, with the number of pages in the log. */
 int sqlite_note_log(void *ctx, sqlite3 *db, const char *schema, int pages);
+
+/* Brings the next deliveries into delivery_by_state, if there are enough of them. Outside of a
+ * transaction. */
+void sqlite_list_step(struct sqlite_store *s);
 
 /* The other ops. */
 enum store_result sqlite_webhook_insert(struct store *store, struct store_webhook *row);

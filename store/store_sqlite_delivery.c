@@ -269,6 +269,36 @@ enum store_result sqlite_open_count(struct store *store, uint64_t *count)
     return result;
 }
 
+/* ---- lists ---- */
+
+static enum store_result list_up_to(struct sqlite_store *s, int64_t key)
+{
+    sqlite3_bind_int64(s->statements[WRITE_LIST], 1, s->listed);
+    sqlite3_bind_int64(s->statements[WRITE_LIST], 2, key);
+    sqlite3_bind_int64(s->statements[WRITE_LISTED], 1, key);
+    enum store_result result = sqlite_run(s, WRITE_BEGIN);
+    if (result == STORE_OK)
+        result = sqlite_run(s, WRITE_LIST);
+    if (result == STORE_OK)
+        result = sqlite_run(s, WRITE_LISTED);
+    return result == STORE_OK ? sqlite_run(s, WRITE_COMMIT) : result;
+}
+
+/* A step of its own size while the new ones do not outgrow it; otherwise half of what waits, so
+ * that readers never have more to look through than twice the largest transaction. A step that
+ * fails is rolled back and tried again after the next commit. */
+void sqlite_list_step(struct sqlite_store *s)
+{
+    int64_t waiting = s->next_delivery - 1 - s->listed;
+    if (waiting < s->list_step + s->list_lag)
+        return;
+    int64_t step = waiting / 2 > s->list_step ? waiting / 2 : s->list_step;
+    if (list_up_to(s, s->listed + step) == STORE_OK)
+        s->listed += step;
+    else if (!sqlite3_get_autocommit(s->db))
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
 /* ---- purge ---- */
 
 struct old_event {

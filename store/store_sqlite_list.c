@@ -10,6 +10,10 @@
  * full page. The commonest list, with no filter, needs no stream: it walks the newest rows of the
  * table, and merges only where many of them belong to other organisations.
  *
+ * The index of the deliveries' streams is brought up to date some thousands of rows at a time
+ * (sqlite_list_step); the newest ones are not in it, so a list of deliveries begins by looking
+ * through those.
+ *
  * Failure modes: STORE_FAILED with its text; the reader stays usable.
  *
  * Refuses: to sort rows, and to look at rows that are not on the page, but for those few of a walk
@@ -173,6 +177,20 @@ static enum store_result page_webhooks(struct sqlite_reader *r,
     return result != STORE_OK ? result : end;
 }
 
+/* The newest deliveries, which are in no stream yet, one by one. */
+static enum store_result page_tail(struct sqlite_reader *r,
+                                   const struct store_delivery_filter *filter)
+{
+    sqlite3_stmt *tail = r->statements[READ_DELIVERY_TAIL];
+    sqlite3_bind_int64(tail, 1, filter->before);
+    sqlite_bind_text(tail, 2, filter->org);
+    sqlite3_bind_int64(tail, 3, filter->webhook);
+    sqlite3_bind_int(tail, 4, filter->state);
+    sqlite3_bind_int(tail, 5, filter->state == DELIVERY_HELD ? DELIVERY_PENDING : filter->state);
+    sqlite3_bind_int64(tail, 6, filter->limit);
+    return page_stream(r, READ_DELIVERY_TAIL);
+}
+
 static enum store_result delivery_page(struct sqlite_reader *r,
                                        const struct store_delivery_filter *filter)
 {
@@ -191,6 +209,8 @@ static enum store_result delivery_page(struct sqlite_reader *r,
     if (filter->webhook == 0 && filter->state < 0)
         result = page_walk(r, READ_DELIVERY_WALK, filter->org, filter->before, &enough);
     if (result == STORE_OK && !enough)
+        result = page_tail(r, filter);
+    if (result == STORE_OK && !enough && r->key_count < r->key_limit)
         result = page_webhooks(r, filter);
     return result;
 }

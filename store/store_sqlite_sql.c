@@ -54,6 +54,8 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
         "e.payload"
         " FROM delivery d INDEXED BY delivery_open CROSS JOIN event e ON e.key = d.event"
         " WHERE d.webhook = ?1 AND d.due > ?2 ORDER BY d.due, d.key LIMIT ?4",
+    [WRITE_LIST] = "UPDATE delivery SET listed = 1 WHERE key > ?1 AND key <= ?2",
+    [WRITE_LISTED] = "UPDATE meta SET listed = ?1 WHERE id = 1",
     [WRITE_IDEMPOTENCY_FIND] =
         "SELECT body_sha256, first_event, count, batch, expires FROM idempotency"
         " WHERE org = ?1 AND key = ?2 AND expires > ?3",
@@ -101,7 +103,13 @@ const char *const sqlite_read_sql[READ_COUNT] = {
         "SELECT d.key, w.org = ?1 FROM delivery d CROSS JOIN webhook w ON w.key = d.webhook"
         " WHERE d.key < ?2 ORDER BY d.key DESC LIMIT ?3",
     [READ_DELIVERY_STREAM] =
-        "SELECT key FROM delivery WHERE state = ?1 AND webhook = ?2 AND key < ?3 ORDER BY key DESC",
+        "SELECT key FROM delivery INDEXED BY delivery_by_state WHERE listed = 1 AND state = ?1"
+        " AND webhook = ?2 AND key < ?3 ORDER BY key DESC",
+    [READ_DELIVERY_TAIL] = "SELECT d.key FROM delivery d CROSS JOIN webhook w ON w.key = d.webhook"
+                           " WHERE d.key > (SELECT listed FROM meta WHERE id = 1) AND d.key < ?1"
+                           " AND (?3 = 0 OR d.webhook = ?3) AND (?5 = -1 OR d.state = ?5)"
+                           " AND w.org = ?2 AND (?5 <> 0 OR ?4 = iif(w.state = 'unverified', 2, 0))"
+                           " ORDER BY d.key DESC LIMIT ?6",
     [READ_DELIVERY_OF_EVENT] =
         "SELECT d.key FROM event e CROSS JOIN delivery d CROSS JOIN webhook w ON w.key = d.webhook"
         " WHERE e.key = ?1 AND e.org = ?2 AND d.key >= e.first_delivery"
