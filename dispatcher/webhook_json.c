@@ -2,8 +2,11 @@
  *
  * Owns: the order and names of its fields, and what `status` shows. Happy path: one row in, members
  * out. Failure modes: none; a row is right because it was checked when it was written. Refuses:
- * what is ours alone (`health`), and to decide who may see a secret. */
+ * `health`, which is about the service's own doings, and to decide who may see a secret. The one
+ * member that DevRev does not have is `signature`, and only a webhook that uses it has it. */
 #include "dispatcher/webhook_json.h"
+
+#include "dispatcher/sign_form.h"
 
 #include <stdio.h>
 
@@ -69,6 +72,23 @@ static void put_headers(struct json_out *out, struct store_bytes lines)
     json_out_array_end(out);
 }
 
+/* The parts of its form of signature that it sets for itself. */
+static void put_signature(struct json_out *out, struct store_bytes text)
+{
+    struct sign_own own;
+    if (!sign_own_read(&own, text.at, text.bytes) || !sign_own_any(&own))
+        return;
+    json_out_key(out, "signature");
+    json_out_object(out);
+    if (own.has_encoding)
+        json_out_pair_string(out, "encoding", sign_encodings[own.form.encoding]);
+    if (own.has_key)
+        json_out_pair_string(out, "key", sign_keys[own.form.key]);
+    if (own.has_prefix)
+        json_out_pair_string(out, "prefix", sign_prefixes[own.form.prefix]);
+    json_out_object_end(out);
+}
+
 const char *webhook_json_status(enum webhook_state state, bool degraded_visible)
 {
     return webhook_state_name(state == WEBHOOK_DEGRADED && !degraded_visible ? WEBHOOK_UNVERIFIED
@@ -90,6 +110,7 @@ void webhook_json_members(struct json_out *out, const char *partition, bool degr
     put_event_types(out, &row->event_types);
     put_headers(out, row->headers);
     json_out_pair_text(out, "secret", text_from(row->secret));
+    put_signature(out, row->signature);
     json_out_pair_string(out, "status", webhook_json_status(row->status.state, degraded_visible));
     json_out_pair_text(out, "url", text_from(row->url));
 }

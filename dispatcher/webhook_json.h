@@ -17,8 +17,9 @@ void webhook_json_don(char out[IDS_DON_BYTES_MAX], const char *partition, struct
 const char *webhook_json_status(enum webhook_state state, bool degraded_visible);
 
 /* Writes the members of the object, without its braces, in the order of DevRev's documentation:
- * what every object has, then what a webhook has, each by the alphabet. A row without headers, or
- * without a user, has no such member. What is in the row is shown, the secret too. */
+ * what every object has, then what a webhook has, each by the alphabet. A row without headers,
+ * without a user, or that sets nothing of its signature has no such member. What is in the row is
+ * shown, the secret too. */
 void webhook_json_members(struct json_out *out, const char *partition, bool degraded_visible,
                           const struct store_webhook *row);
 

@@ -61,12 +61,14 @@ static bool create_read(const struct api *api, struct create *create, const stru
                         struct error *error)
 {
     const struct json_t *secret = tree_member(root, "secret"), *url = tree_member(root, "url");
+    bool reset; /* a new one has nothing to go back from */
     if (!fields_url(api, url, create->target, error) ||
         !fields_event_types(tree_member(root, "event_types"), "event_types",
                             &create->call.event_types, error) ||
         (secret != NULL && !fields_secret(secret, error)) ||
         !fields_headers(tree_member(root, "headers"), "headers", create->headers,
-                        &create->call.header_count, error))
+                        &create->call.header_count, error) ||
+        !fields_signature(tree_member(root, "signature"), &create->call.signature, &reset, error))
         return false;
     create->call.url = tree_text(url).at;
     create->call.target = create->target;

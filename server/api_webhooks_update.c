@@ -114,7 +114,9 @@ static bool update_read(const struct api *api, struct changing *changing, const 
     if ((url != NULL && !fields_url(api, url, changing->target, error)) ||
         !read_event_types(&changing->call, tree_member(root, "event_types"), error) ||
         !read_secret_and_action(changing, root, error) ||
-        !read_headers(changing, tree_member(root, "headers"), error))
+        !read_headers(changing, tree_member(root, "headers"), error) ||
+        !fields_signature(tree_member(root, "signature"), &changing->call.signature,
+                          &changing->call.reset_signature, error))
         return false;
     if (url != NULL) {
         changing->call.url = tree_text(url).at;

@@ -262,9 +262,18 @@ static bool take_defaults(struct load *load)
 /* What developer mode makes the default: it counts where no layer has said anything. */
 static bool take_dev_defaults(struct load *load)
 {
-    if (!load->config->dev || load->config->source[CONFIG_token].layer != CONFIG_FROM_DEFAULT)
-        return true;
-    return take(load, "token", 5, "dev-token", (struct config_source){CONFIG_FROM_DEV, 0}, "--dev");
+    static const struct {
+        enum config_key key;
+        const char *value;
+    } defaults[] = {{CONFIG_token, "dev-token"}, {CONFIG_rate_limit_per_minute, "0"}};
+    for (size_t i = 0; load->config->dev && i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+        const char *name = config_row(defaults[i].key)->name;
+        if (load->config->source[defaults[i].key].layer == CONFIG_FROM_DEFAULT &&
+            !take(load, name, strlen(name), defaults[i].value,
+                  (struct config_source){CONFIG_FROM_DEV, 0}, "--dev"))
+            return false;
+    }
+    return true;
 }
 
 bool config_load(struct config *config, int argc, char *const *argv, char *const *environment,
@@ -322,45 +331,4 @@ void config_free(struct config *config)
 #include "../schema/config.def"
 #undef X
     memset(config, 0, sizeof(*config));
-}
-
-bool config_check(const struct config *config, char *error, size_t error_bytes)
-{
-    const struct config_spans *offsets = &config->verify_offsets_ms;
-    if (config->token[0] == 0) {
-        snprintf(error, error_bytes,
-                 "an API token is needed: set REVHOOK_TOKEN in the environment, or `token` in the "
-                 "file of --config, or try it out with --dev");
-        return false;
-    }
-    for (unsigned i = 1; i < offsets->count; i++) {
-        if (offsets->ms[i] <= offsets->ms[i - 1]) {
-            snprintf(error, error_bytes,
-                     "verify_offsets_ms: each must be larger than the one "
-                     "before");
-            return false;
-        }
-    }
-    if (offsets->ms[offsets->count - 1] >= config->verify_window_ms) {
-        snprintf(error, error_bytes,
-                 "verify_offsets_ms: the last must be smaller than verify_window_ms");
-        return false;
-    }
-    if (config->probe_delay_min_ms > config->probe_delay_max_ms) {
-        snprintf(error, error_bytes,
-                 "probe_delay_min_ms must not be larger than "
-                 "probe_delay_max_ms");
-        return false;
-    }
-    if (config->retention_ms < config->idempotency_ms) {
-        snprintf(error, error_bytes,
-                 "retention_ms must not be smaller than idempotency_ms: what is answered again "
-                 "must still be there");
-        return false;
-    }
-    if (config->event_bytes_max > config->request_bytes_max) {
-        snprintf(error, error_bytes, "event_bytes_max must not be larger than request_bytes_max");
-        return false;
-    }
-    return true;
 }

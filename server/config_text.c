@@ -98,7 +98,8 @@ static bool read_SPANS(struct config_spans *value, const struct config_row *row,
     return true;
 }
 
-/* Words that a text row is limited to, separated by spaces; NULL: any. */
+/* Words that a text row is limited to, separated by spaces; NULL: any. A row whose `min` is 0 may
+ * be empty, too. */
 static const char *allowed_words(const struct config_row *row)
 {
     if (row == &rows[CONFIG_clock])
@@ -107,6 +108,14 @@ static const char *allowed_words(const struct config_row *row)
         return "plain json";
     if (row == &rows[CONFIG_log_level])
         return "debug info warn error";
+    if (row == &rows[CONFIG_signature_encoding])
+        return "hex base64";
+    if (row == &rows[CONFIG_signature_key])
+        return "string base64";
+    if (row == &rows[CONFIG_signature_prefix])
+        return "sha256=";
+    if (row == &rows[CONFIG_signature_preset])
+        return "devrev-live";
     return NULL;
 }
 
@@ -125,8 +134,9 @@ static bool read_TEXT(char **value, const struct config_row *row, const char *te
     const char *words = allowed_words(row);
     size_t bytes = strlen(text);
     bool good = true;
-    if (words != NULL && !is_one_of(words, text)) {
-        snprintf(error, error_bytes, "one of these is needed: %s", words);
+    if (words != NULL && !is_one_of(words, text) && !(bytes == 0 && row->min == 0)) {
+        snprintf(error, error_bytes, "%sone of these is needed: %s",
+                 row->min == 0 ? "nothing or " : "", words);
         return false;
     }
     if ((int64_t)bytes < row->min || (int64_t)bytes > row->max) {
@@ -232,7 +242,7 @@ static void help_row(FILE *out, const struct config_row *row)
     if (strcmp(row->type, "BOOL") == 0)
         fprintf(out, "true or false");
     else if (allowed_words(row) != NULL)
-        fprintf(out, "one of: %s", allowed_words(row));
+        fprintf(out, "%sone of: %s", row->min == 0 ? "empty, or " : "", allowed_words(row));
     else if (strcmp(row->type, "TEXT") == 0)
         fprintf(out, "text of %" PRId64 " to %" PRId64 " bytes", row->min, row->max);
     else

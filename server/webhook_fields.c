@@ -88,6 +88,56 @@ bool fields_statuses(const struct api *api, const struct json_t *array, const ch
     return true;
 }
 
+/* ---- signature ---- */
+
+/* The index of a member's word, -1 if it is absent; false if it is not one of the words. */
+static bool read_word(const struct json_t *object, const char *member, const char *const *words,
+                      int *index, struct error *error)
+{
+    const struct json_t *value = tree_member(object, member);
+    char path[ERROR_FIELD_BYTES_MAX];
+    *index = -1;
+    if (value == NULL)
+        return true;
+    *index = words_find(words, tree_text(value));
+    if (*index >= 0)
+        return true;
+    snprintf(path, sizeof(path), "signature.%s", member);
+    error_enum(error, path, tree_text(value), words);
+    return false;
+}
+
+bool fields_signature(const struct json_t *object, struct sign_own *own, bool *reset,
+                      struct error *error)
+{
+    int encoding, key, prefix, preset;
+    *own = (struct sign_own){0};
+    *reset = false;
+    if (!read_word(object, "encoding", sign_encodings, &encoding, error) ||
+        !read_word(object, "key", sign_keys, &key, error) ||
+        !read_word(object, "prefix", sign_prefixes, &prefix, error) ||
+        !read_word(object, "preset", sign_presets, &preset, error))
+        return false;
+    if (preset >= 0 && (encoding >= 0 || key >= 0 || prefix >= 0)) {
+        error_value(error, "signature.preset",
+                    "a preset cannot stand beside encoding, key or prefix");
+        return false;
+    }
+    if (preset >= 0) {
+        *own = sign_own_of((enum sign_preset)preset);
+        *reset = true;
+        return true;
+    }
+    *own = (struct sign_own){
+        .has_encoding = encoding >= 0,
+        .has_key = key >= 0,
+        .has_prefix = prefix >= 0,
+        .form = {encoding > 0 ? SIGN_BASE64 : SIGN_HEX, key > 0 ? SIGN_KEY_BASE64 : SIGN_KEY_STRING,
+                 prefix > 0},
+    };
+    return true;
+}
+
 /* ---- headers ---- */
 
 static bool is_name(struct text name)

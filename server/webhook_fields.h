@@ -31,6 +31,11 @@ bool fields_header_names(const struct json_t *array, const char *field,
                          const char *names[WEBHOOK_HEADERS_MAX], size_t *count,
                          struct error *error);
 
+/* `signature`: the parts that it sets. *reset tells whether it goes back to the service's form
+ * first: a preset replaces everything that was set before. NULL: nothing is set. */
+bool fields_signature(const struct json_t *object, struct sign_own *own, bool *reset,
+                      struct error *error);
+
 /* A list of statuses, into a mask of bits by enum webhook_state: those that show as one of them. */
 bool fields_statuses(const struct api *api, const struct json_t *array, const char *field,
                      unsigned *states, struct error *error);

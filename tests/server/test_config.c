@@ -231,6 +231,64 @@ static void a_start_needs_a_token_and_settings_that_fit(void **state)
     config_free(&config);
 }
 
+static void developer_mode_has_no_rate_limit_unless_asked(void **state)
+{
+    struct config config;
+    (void)state;
+    assert_loads(&config, NULL, no_environment);
+    assert_int_equal(config.rate_limit_per_minute, 8000);
+    assert_int_equal(config.rate_limit_own_per_minute, 0);
+    config_free(&config);
+    assert_loads(&config, ARGS("--dev"), no_environment);
+    assert_int_equal(config.rate_limit_per_minute, 0);
+    assert_int_equal(config.source[CONFIG_rate_limit_per_minute].layer, CONFIG_FROM_DEV);
+    config_free(&config);
+    assert_loads(&config, ARGS("--dev", "--set", "rate_limit_per_minute=7"), no_environment);
+    assert_int_equal(config.rate_limit_per_minute, 7);
+    config_free(&config);
+}
+
+static void words_of_the_signature_are_checked(void **state)
+{
+    struct config config;
+    (void)state;
+    assert_refused(ARGS("--set", "signature_encoding=HEX"), no_environment, WORDS("hex base64"));
+    assert_refused(ARGS("--set", "signature_encoding="), no_environment, WORDS("hex base64"));
+    assert_refused(ARGS("--set", "signature_key=hex"), no_environment, WORDS("string base64"));
+    assert_refused(ARGS("--set", "signature_prefix=sha1="), no_environment,
+                   WORDS("nothing", "sha256="));
+    assert_refused(ARGS("--set", "signature_preset=default"), no_environment, WORDS("devrev-live"));
+    assert_loads(&config, ARGS("--set", "signature_prefix=sha256=", "--set", "signature_preset="),
+                 no_environment);
+    assert_string_equal(config.signature_prefix, "sha256=");
+    config_free(&config);
+}
+
+static void a_preset_of_the_signature_must_not_be_contradicted(void **state)
+{
+    static const struct {
+        char *setting;
+        const char *word; /* NULL: it fits */
+    } rows[] = {
+        {"signature_encoding=hex", "signature_encoding"}, {"signature_encoding=base64", NULL},
+        {"signature_key=string", "signature_key"},        {"signature_key=base64", NULL},
+        {"signature_prefix=sha256=", "signature_prefix"}, {"signature_prefix=", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct config config;
+        char error[512] = "";
+        assert_loads(
+            &config,
+            ARGS("--dev", "--set", rows[i].setting, "--set", "signature_preset=devrev-live"),
+            no_environment);
+        assert_int_equal(config_check(&config, error, sizeof(error)), rows[i].word == NULL);
+        if (rows[i].word != NULL)
+            assert_non_null(strstr(error, rows[i].word));
+        config_free(&config);
+    }
+}
+
 static void what_is_printed_shows_all_but_the_token(void **state)
 {
     struct config config;
@@ -308,6 +366,9 @@ int main(void)
         cmocka_unit_test(unknown_keys_are_refused_wherever_they_stand),
         cmocka_unit_test(a_bad_token_is_refused_without_showing_it),
         cmocka_unit_test(a_start_needs_a_token_and_settings_that_fit),
+        cmocka_unit_test(developer_mode_has_no_rate_limit_unless_asked),
+        cmocka_unit_test(words_of_the_signature_are_checked),
+        cmocka_unit_test(a_preset_of_the_signature_must_not_be_contradicted),
         cmocka_unit_test(what_is_printed_shows_all_but_the_token),
         cmocka_unit_test(what_is_printed_is_a_file),
         cmocka_unit_test(actions),

@@ -1,0 +1,73 @@
+/* Whether settings fit together.
+ *
+ * Owns: what no row can say about itself alone. Happy path: true. Failure modes: the first thing
+ * that does not fit is told in one sentence that names the keys. Refuses: to mend settings. */
+#include "server/config.h"
+
+#include <string.h>
+
+/* A preset says all three; one of them that was set to something else contradicts it. */
+static bool check_signature(const struct config *config, char *error, size_t error_bytes)
+{
+    const struct {
+        enum config_key key;
+        const char *value, *preset;
+    } parts[] = {
+        {CONFIG_signature_encoding, config->signature_encoding, "base64"},
+        {CONFIG_signature_key, config->signature_key, "base64"},
+        {CONFIG_signature_prefix, config->signature_prefix, ""},
+    };
+    for (size_t i = 0; config->signature_preset[0] != 0 && i < sizeof(parts) / sizeof(parts[0]);
+         i++) {
+        if (config->source[parts[i].key].layer == CONFIG_FROM_DEFAULT ||
+            strcmp(parts[i].value, parts[i].preset) == 0)
+            continue;
+        snprintf(error, error_bytes,
+                 "signature_preset = %s means %s = %s, but that is set to \"%s\"; leave one out",
+                 config->signature_preset, config_row(parts[i].key)->name,
+                 parts[i].preset[0] ? parts[i].preset : "(empty)", parts[i].value);
+        return false;
+    }
+    return true;
+}
+
+bool config_check(const struct config *config, char *error, size_t error_bytes)
+{
+    const struct config_spans *offsets = &config->verify_offsets_ms;
+    if (config->token[0] == 0) {
+        snprintf(error, error_bytes,
+                 "an API token is needed: set REVHOOK_TOKEN in the environment, or `token` in the "
+                 "file of --config, or try it out with --dev");
+        return false;
+    }
+    for (unsigned i = 1; i < offsets->count; i++) {
+        if (offsets->ms[i] <= offsets->ms[i - 1]) {
+            snprintf(error, error_bytes,
+                     "verify_offsets_ms: each must be larger than the one "
+                     "before");
+            return false;
+        }
+    }
+    if (offsets->ms[offsets->count - 1] >= config->verify_window_ms) {
+        snprintf(error, error_bytes,
+                 "verify_offsets_ms: the last must be smaller than verify_window_ms");
+        return false;
+    }
+    if (config->probe_delay_min_ms > config->probe_delay_max_ms) {
+        snprintf(error, error_bytes,
+                 "probe_delay_min_ms must not be larger than "
+                 "probe_delay_max_ms");
+        return false;
+    }
+    if (config->retention_ms < config->idempotency_ms) {
+        snprintf(error, error_bytes,
+                 "retention_ms must not be smaller than idempotency_ms: what is answered again "
+                 "must still be there");
+        return false;
+    }
+    if (config->event_bytes_max > config->request_bytes_max) {
+        snprintf(error, error_bytes, "event_bytes_max must not be larger than request_bytes_max");
+        return false;
+    }
+    return check_signature(config, error, error_bytes);
+}
