@@ -11,6 +11,7 @@
 #include "server/config.h"
 #include "server/http.h"
 #include "server/json.h"
+#include "server/ratelimit.h"
 
 #define API_PARTITION "dvrv-us-1"
 #define API_ORG       "dev0"
@@ -26,6 +27,7 @@ struct api {
     struct store_reader *reader;
     struct clock *clock;
     struct egress_policy egress;
+    struct ratelimit devrev_rate, own_rate; /* of the one token */
 };
 
 /* The organisation, as the store wants it. */

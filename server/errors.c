@@ -118,6 +118,13 @@ void error_too_large(struct error *error, size_t max_bytes)
     error->max_bytes = (int64_t)max_bytes;
 }
 
+void error_too_many(struct error *error, int64_t retry_after_s)
+{
+    assert(retry_after_s > 0);
+    begin(error, ERROR_too_many_requests);
+    error->retry_after_s = retry_after_s;
+}
+
 void error_render(struct json_out *out, const struct error *error)
 {
     json_out_object(out);
@@ -148,6 +155,8 @@ void error_render(struct json_out *out, const struct error *error)
         json_out_pair_string(out, "reason", error->reason);
     if (error->max_bytes > 0)
         json_out_pair_number(out, "max_bytes", error->max_bytes);
+    if (error->retry_after_s > 0)
+        json_out_pair_number(out, "retry_after", error->retry_after_s);
     if (error->detail[0] != 0)
         json_out_pair_string(out, "detail", error->detail);
     json_out_object_end(out);
@@ -158,6 +167,8 @@ void error_answer(struct http_request *request, const struct error *error)
     struct json_out out = {0};
     if (error->type == ERROR_service_unavailable)
         http_answer_header(request, "retry-after", RETRY_AFTER_S);
+    if (error->type == ERROR_too_many_requests)
+        http_answer_header_number(request, "retry-after", error->retry_after_s);
     error_render(&out, error);
     http_answer(request, rows[error->type].status, "application/json", &out);
 }

@@ -6,8 +6,8 @@
 #ifndef REVHOOK_SERVER_ERRORS_H
 #define REVHOOK_SERVER_ERRORS_H
 
-#include "server/http.h"
 #include "dispatcher/text.h"
+#include "server/http.h"
 
 enum error_type {
 #define X(type, http_status, text) ERROR_##type,
@@ -32,6 +32,7 @@ struct error {
     const char *const *allowed_values; /* ends with NULL */
     const char *allowed_type;
     int64_t max_bytes;
+    int64_t retry_after_s;
 };
 
 /* Types without fields: parse_error, bad_request, unauthenticated, forbidden, not_found, conflict,
@@ -60,6 +61,9 @@ void error_text(struct error *error, enum error_type type, struct text value);
 
 /* request_entity_too_large. */
 void error_too_large(struct error *error, size_t max_bytes);
+
+/* too_many_requests; answered with Retry-After, too. */
+void error_too_many(struct error *error, int64_t retry_after_s);
 
 /* Answers with it. */
 void error_answer(struct http_request *request, const struct error *error);

@@ -91,6 +91,9 @@ void http_hold(struct http_request *request, struct http_request **holder);
 /* Adds a header to the answer to come. `name` is a literal in lower case; `value` is copied. */
 void http_answer_header(struct http_request *request, const char *name, const char *value);
 
+/* The same with a number. */
+void http_answer_header_number(struct http_request *request, const char *name, int64_t number);
+
 /* Has `after` called once, when the answer has gone out to the client, or the client has gone. */
 void http_after(struct http_request *request, void (*after)(void *ctx, int64_t number), void *ctx,
                 int64_t number);

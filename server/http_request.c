@@ -18,6 +18,7 @@
 #include "dispatcher/log.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -164,6 +165,13 @@ void http_answer_header(struct http_request *request, const char *name, const ch
     h2o_iovec_t copy = h2o_strdup(&request->req->pool, value, SIZE_MAX);
     h2o_add_header_by_str(&request->req->pool, &request->req->res.headers, name, strlen(name), 0,
                           NULL, copy.base, copy.len);
+}
+
+void http_answer_header_number(struct http_request *request, const char *name, int64_t number)
+{
+    char value[24];
+    snprintf(value, sizeof(value), "%" PRId64, number);
+    http_answer_header(request, name, value);
 }
 
 void http_answer(struct http_request *request, int status, const char *content_type,

@@ -105,6 +105,17 @@ static struct core_config core_settings(const struct config *config)
     return core;
 }
 
+/* The settings' words were checked when they were read. */
+static struct sign_form sign_settings(const struct config *config)
+{
+    const struct sign_form form = {
+        .encoding = strcmp(config->signature_encoding, "base64") == 0 ? SIGN_BASE64 : SIGN_HEX,
+        .key = strcmp(config->signature_key, "base64") == 0 ? SIGN_KEY_BASE64 : SIGN_KEY_STRING,
+        .prefix = config->signature_prefix[0] != 0,
+    };
+    return config->signature_preset[0] != 0 ? sign_own_of(SIGN_PRESET_DEVREV_LIVE).form : form;
+}
+
 static struct dispatch_options dispatch_settings(const struct daemon *daemon)
 {
     const struct config *config = &daemon->config;
@@ -119,6 +130,7 @@ static struct dispatch_options dispatch_settings(const struct daemon *daemon)
         .response_kept_bytes = (size_t)config->response_kept_bytes,
         .challenge_bytes_max = (size_t)config->challenge_bytes_max,
         .top_level_challenge = config->top_level_challenge,
+        .sign_form = sign_settings(config),
         .ca_file = config->ca_file,
         .user_agent = "revhook/" REVHOOK_VERSION,
         .batch_deliveries_max = (uint32_t)config->batch_deliveries_max,
@@ -184,6 +196,8 @@ static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
     daemon->api.config = config;
     daemon->api.clock = daemon->clock;
     daemon->api.dispatch = daemon->dispatch;
+    daemon->api.devrev_rate.limit = config->rate_limit_per_minute;
+    daemon->api.own_rate.limit = config->rate_limit_own_per_minute;
     daemon->api.reader = store_reader_open(daemon->store);
     if (daemon->api.reader == NULL) {
         snprintf(error, error_bytes, "the store cannot be opened for reading: %s",

@@ -1,10 +1,10 @@
 /* From a request to its handler: one table, and the checks that are the same for all.
  *
- * Order of the checks: route, method, is the service stopping, authentication, API version, content
- * type, JSON, kinds, unknown fields, missing fields; then the handler looks at values. Happy path:
- * the table says who is allowed and which fields there are; the handler gets a tree that has the
- * right shape. Failure modes: each check answers by itself. Refuses: to normalise paths; what is
- * not in the table byte for byte is not there. */
+ * Order of the checks: route, method, is the service stopping, authentication, rate, API version,
+ * content type, JSON, kinds, unknown fields, missing fields; then the handler looks at values.
+ * Happy path: the table says who is allowed and which fields there are; the handler gets a tree
+ * that has the right shape. Failure modes: each check answers by itself. Refuses: to normalise
+ * paths; what is not in the table byte for byte is not there. */
 #include "server/routes.h"
 
 #include "server/auth.h"
@@ -24,11 +24,20 @@ static const struct tree_field header_fields[] = {
     {0},
 };
 
+static const struct tree_field signature_fields[] = {
+    {.name = "encoding", .kind = CANON_STRING},
+    {.name = "key", .kind = CANON_STRING},
+    {.name = "prefix", .kind = CANON_STRING},
+    {.name = "preset", .kind = CANON_STRING},
+    {0},
+};
+
 static const struct tree_field create_fields[] = {
     {.name = "url", .kind = CANON_STRING, .required = true},
     {.name = "event_types", .kind = CANON_ARRAY, .element = CANON_STRING},
     {.name = "secret", .kind = CANON_STRING},
     {.name = "headers", .kind = CANON_ARRAY, .element = CANON_OBJECT, .fields = header_fields},
+    {.name = "signature", .kind = CANON_OBJECT, .fields = signature_fields},
     {0},
 };
 
@@ -57,6 +66,7 @@ static const struct tree_field update_fields[] = {
     {.name = "event_types", .kind = CANON_OBJECT, .fields = event_types_fields},
     {.name = "secret", .kind = CANON_STRING},
     {.name = "headers", .kind = CANON_OBJECT, .fields = headers_fields},
+    {.name = "signature", .kind = CANON_OBJECT, .fields = signature_fields},
     {.name = "action", .kind = CANON_STRING},
     {0},
 };
@@ -90,23 +100,28 @@ static const struct tree_field advance_fields[] = {
 #define GET_OR_POST (ROUTE_GET | ROUTE_POST)
 
 static const struct route routes[] = {
-    {ROUTE_POST, "/events.publish", SCOPE_TOKEN, false, NULL, events_publish},
-    {GET_OR_POST, "/events.get", SCOPE_TOKEN, false, id_fields, events_get},
-    {GET_OR_POST, "/events.list", SCOPE_TOKEN, false, events_list_fields, events_list},
-    {ROUTE_POST, "/events.sample", SCOPE_TOKEN, false, sample_fields, events_sample},
-    {GET_OR_POST, "/deliveries.get", SCOPE_TOKEN, false, id_fields, deliveries_get},
-    {GET_OR_POST, "/deliveries.list", SCOPE_TOKEN, false, deliveries_list_fields, deliveries_list},
-    {ROUTE_POST, "/deliveries.redeliver", SCOPE_TOKEN, false, id_fields, deliveries_redeliver},
-    {ROUTE_POST, "/webhooks.create", SCOPE_TOKEN, false, create_fields, webhooks_create},
-    {GET_OR_POST, "/webhooks.get", SCOPE_TOKEN, false, id_fields, webhooks_get},
-    {GET_OR_POST, "/webhooks.list", SCOPE_TOKEN, false, webhooks_list_fields, webhooks_list},
-    {ROUTE_POST, "/webhooks.update", SCOPE_TOKEN, false, update_fields, webhooks_update},
-    {ROUTE_POST, "/webhooks.delete", SCOPE_TOKEN, false, id_fields, webhooks_delete},
-    {GET_OR_POST, "/clock.get", SCOPE_TOKEN, true, no_fields, clock_get},
-    {ROUTE_POST, "/clock.advance", SCOPE_TOKEN, true, advance_fields, clock_advance},
-    {ROUTE_GET, "/healthz", SCOPE_NONE, false, NULL, admin_healthz},
-    {ROUTE_GET, "/metrics", SCOPE_METRICS, false, NULL, admin_metrics},
-    {ROUTE_GET, "/openapi.yaml", SCOPE_NONE, false, NULL, openapi_get},
+    {ROUTE_POST, "/events.publish", SCOPE_TOKEN, RATE_OWN, false, NULL, events_publish},
+    {GET_OR_POST, "/events.get", SCOPE_TOKEN, RATE_OWN, false, id_fields, events_get},
+    {GET_OR_POST, "/events.list", SCOPE_TOKEN, RATE_OWN, false, events_list_fields, events_list},
+    {ROUTE_POST, "/events.sample", SCOPE_TOKEN, RATE_OWN, false, sample_fields, events_sample},
+    {GET_OR_POST, "/deliveries.get", SCOPE_TOKEN, RATE_OWN, false, id_fields, deliveries_get},
+    {GET_OR_POST, "/deliveries.list", SCOPE_TOKEN, RATE_OWN, false, deliveries_list_fields,
+     deliveries_list},
+    {ROUTE_POST, "/deliveries.redeliver", SCOPE_TOKEN, RATE_OWN, false, id_fields,
+     deliveries_redeliver},
+    {ROUTE_POST, "/webhooks.create", SCOPE_TOKEN, RATE_DEVREV, false, create_fields,
+     webhooks_create},
+    {GET_OR_POST, "/webhooks.get", SCOPE_TOKEN, RATE_DEVREV, false, id_fields, webhooks_get},
+    {GET_OR_POST, "/webhooks.list", SCOPE_TOKEN, RATE_DEVREV, false, webhooks_list_fields,
+     webhooks_list},
+    {ROUTE_POST, "/webhooks.update", SCOPE_TOKEN, RATE_DEVREV, false, update_fields,
+     webhooks_update},
+    {ROUTE_POST, "/webhooks.delete", SCOPE_TOKEN, RATE_DEVREV, false, id_fields, webhooks_delete},
+    {GET_OR_POST, "/clock.get", SCOPE_TOKEN, RATE_NONE, true, no_fields, clock_get},
+    {ROUTE_POST, "/clock.advance", SCOPE_TOKEN, RATE_NONE, true, advance_fields, clock_advance},
+    {ROUTE_GET, "/healthz", SCOPE_NONE, RATE_NONE, false, NULL, admin_healthz},
+    {ROUTE_GET, "/metrics", SCOPE_METRICS, RATE_NONE, false, NULL, admin_metrics},
+    {ROUTE_GET, "/openapi.yaml", SCOPE_NONE, RATE_NONE, false, NULL, openapi_get},
 };
 
 static const char internal_prefix[] = "/internal";
@@ -147,6 +162,25 @@ static bool is_allowed(const struct api *api, const struct route *route,
     if (route->scope == SCOPE_NONE || (route->scope == SCOPE_METRICS && api->config->dev))
         return true;
     return auth_accepts(http_header(request, "authorization"), api->config->token);
+}
+
+/* Counts a request, and says in its answer what is left. On false it is over the limit, and
+ * answered. */
+static bool check_rate(struct api *api, const struct route *route, struct http_request *request)
+{
+    struct ratelimit *rate = route->rate == RATE_DEVREV ? &api->devrev_rate : &api->own_rate;
+    if (route->rate == RATE_NONE || rate->limit == 0)
+        return true;
+    struct ratelimit_verdict verdict = ratelimit_take(rate, clock_wall_real() / 1000000);
+    http_answer_header_number(request, "x-ratelimit-limit", verdict.limit);
+    http_answer_header_number(request, "x-ratelimit-remaining", verdict.remaining);
+    http_answer_header_number(request, "x-ratelimit-reset", verdict.reset_s);
+    if (!verdict.allowed) {
+        struct error error;
+        error_too_many(&error, verdict.retry_after_s);
+        error_answer(request, &error);
+    }
+    return verdict.allowed;
 }
 
 static bool check_version(const struct http_request *request, struct error *error)
@@ -212,7 +246,7 @@ void api_handle(void *ctx, struct http_request *request)
         error_answer_unavailable(request, "the service is stopping");
     } else if (!is_allowed(api, route, request)) {
         error_answer_plain(request, ERROR_unauthenticated, NULL);
-    } else {
+    } else if (check_rate(api, route, request)) {
         call(api, route, request);
     }
 }

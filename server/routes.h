@@ -11,12 +11,20 @@ enum route_scope {
     SCOPE_NONE,
 };
 
+/* Which limit on the rate of requests counts it. */
+enum route_rate {
+    RATE_NONE,
+    RATE_DEVREV, /* rate_limit_per_minute */
+    RATE_OWN,    /* rate_limit_own_per_minute */
+};
+
 enum route_method { ROUTE_GET = 1, ROUTE_POST = 2 };
 
 struct route {
     unsigned methods; /* bits of enum route_method; HEAD goes with GET */
     const char *path;
     enum route_scope scope;
+    enum route_rate rate;
     bool virtual_clock_only;
     const struct tree_field *fields; /* NULL: the handler reads the request itself */
     void (*handle)(struct api *api, struct http_request *request, struct json_t *root);
