@@ -23,6 +23,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A connection that was idle for longer is not used again: many receivers close theirs after 5 s
+ * (Node's default among them), and a POST that crosses that close on the wire is an attempt lost.
+ */
+#define IDLE_SECONDS_MAX 4L
+
 /* ---- callbacks ---- */
 
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
@@ -37,6 +42,36 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     if (fd < 0)
         post->no_socket = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
     return fd;
+}
+
+static bool is_allowed_literal(const struct egress_policy *policy, const char *ip)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, ip, &v4.sin_addr) == 1)
+        return egress_allowed(policy, (const struct sockaddr *)&v4, NULL);
+    return inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1 &&
+           egress_allowed(policy, (const struct sockaddr *)&v6, NULL);
+}
+
+/* The request is about to go out on a connection, new or used before. Judges the address once more,
+ * for an old connection was not opened for this POST; and ends the POST if it is about to go out a
+ * second time: libcurl sends it again by itself if a connection that was used before breaks without
+ * an answer, but the receiver may have taken it already. An attempt is one POST. */
+static int before_request(void *context, char *ip, char *local_ip, int port, int local_port)
+{
+    struct post *post = context;
+    (void)local_ip;
+    (void)port;
+    (void)local_port;
+    if (!is_allowed_literal(post->sender->options.egress, ip)) {
+        post->denied = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    if (post->on_the_wire)
+        return CURL_PREREQFUNC_ABORT;
+    post->on_the_wire = true;
+    return CURL_PREREQFUNC_OK;
 }
 
 static int close_socket(void *context, curl_socket_t fd)
@@ -113,6 +148,9 @@ static bool set_up(struct sender *sender, struct post *post)
     SET(CURLOPT_SSL_CTX_DATA, sender->ca_store);
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     SET(CURLOPT_OPENSOCKETDATA, post);
+    SET(CURLOPT_PREREQFUNCTION, before_request);
+    SET(CURLOPT_PREREQDATA, post);
+    SET(CURLOPT_MAXAGE_CONN, IDLE_SECONDS_MAX);
     SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     SET(CURLOPT_CLOSESOCKETDATA, sender);
     SET(CURLOPT_WRITEFUNCTION, take_answer);
@@ -167,7 +205,8 @@ void sender_start(struct sender *sender, struct post *post)
 {
     post->facts = (struct attempt_facts){.started_us = post->started_us};
     post->answer_bytes = post->answer_seen_bytes = 0;
-    post->too_large = post->denied = post->no_socket = post->head_complete = false;
+    post->too_large = post->denied = post->no_socket = false;
+    post->head_complete = post->on_the_wire = false;
     /* The value is signed over the bytes that libcurl is about to send. It fails only without
      * memory; then it is empty, and the receiver refuses the POST. */
     memcpy(post->signature, SIGNATURE_HEADER, sizeof(SIGNATURE_HEADER));
@@ -223,6 +262,8 @@ static enum outcome outcome_of(const struct post *post, CURLcode code)
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE: return OUTCOME_connection_reset;
+    case CURLE_ABORTED_BY_CALLBACK:
+        return post->denied ? OUTCOME_address_denied : OUTCOME_connection_reset;
     case CURLE_OUT_OF_MEMORY:
     case CURLE_FAILED_INIT: return OUTCOME_local_failure;
     default: return OUTCOME_malformed_response;

@@ -38,7 +38,7 @@ struct post {
     struct sender *sender;
     int64_t began_ms; /* clock_span_ms */
     size_t answer_seen_bytes, answer_capacity;
-    bool too_large, denied, no_socket, head_complete;
+    bool too_large, denied, no_socket, head_complete, on_the_wire;
     char signature[SIGNATURE_HEADER_BYTES];
     struct curl_slist header_nodes[3];
     struct post *prev_active, *next_active;
