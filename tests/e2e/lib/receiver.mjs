@@ -30,6 +30,7 @@ class Received {
     this.path = req.url;
     this.headers = req.headers;
     this.rawHeaders = req.rawHeaders;
+    this.port = req.socket.remotePort; // tells connections apart
     this.bytes = bytes;
     this.text = bytes.toString('utf8');
     this.signature = req.headers['x-devrev-signature'];
