@@ -158,6 +158,32 @@ static void queue(struct store *store, unsigned count)
     commit(store, count);
 }
 
+/* Opens the store again and does what a start does; then settles what is open of one webhook. */
+static void restart(const struct store_options *options)
+{
+    struct store *store;
+    char error[256] = "";
+    double start = elapsed_us();
+    must(store_open_sqlite(options, &store, error, sizeof error), NULL, error);
+    double opened = elapsed_us();
+    unsigned busy = 0;
+    must(store_recover(store, see_webhook, &busy), store, "recover");
+    double recovered = elapsed_us();
+    uint64_t open = 0, settled = 0;
+    must(store_open_count(store, &open), store, "count");
+    double counted = elapsed_us();
+    must(store_begin(store), store, "begin");
+    must(store_settle(store, webhooks[0], DELIVERY_FAILED, REASON_webhook_degraded, NULL, 0,
+                      &settled),
+         store, "settle");
+    commit(store, 1);
+    printf("open %.1f ms, recover %.1f ms (%u webhooks with open deliveries), count %.1f ms "
+           "(%llu), settle of one %.1f ms (%llu)\n",
+           (opened - start) / 1e3, (recovered - opened) / 1e3, busy, (counted - recovered) / 1e3,
+           (unsigned long long)open, (elapsed_us() - counted) / 1e3, (unsigned long long)settled);
+    store_close(store);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -204,25 +230,7 @@ int main(int argc, char **argv)
     store_reader_close(reader);
     store_close(store);
 
-    double start = elapsed_us();
-    must(store_open_sqlite(&options, &store, error, sizeof error), NULL, error);
-    double opened = elapsed_us();
-    unsigned busy = 0;
-    must(store_recover(store, see_webhook, &busy), store, "recover");
-    double recovered = elapsed_us();
-    uint64_t open = 0, settled = 0;
-    must(store_open_count(store, &open), store, "count");
-    double counted = elapsed_us();
-    must(store_begin(store), store, "begin");
-    must(store_settle(store, webhooks[0], DELIVERY_FAILED, REASON_webhook_degraded, NULL, 0,
-                      &settled),
-         store, "settle");
-    commit(store, 1);
-    printf("open %.1f ms, recover %.1f ms (%u webhooks with open deliveries), count %.1f ms "
-           "(%llu), settle of one %.1f ms (%llu)\n",
-           (opened - start) / 1e3, (recovered - opened) / 1e3, busy, (counted - recovered) / 1e3,
-           (unsigned long long)open, (elapsed_us() - counted) / 1e3, (unsigned long long)settled);
-    store_close(store);
+    restart(&options);
     static const char *const names[] = {"revhook.db", "revhook.db-wal", "revhook.db-shm",
                                         "revhook.lock"};
     for (int i = 0; i < 4; i++) {

@@ -303,4 +303,47 @@ static inline struct keys list(struct world *w, int64_t webhook, int64_t event, 
     return keys;
 }
 
+static inline void assert_keys(struct keys keys, unsigned count, ...)
+{
+    va_list expected;
+    va_start(expected, count);
+    assert_int_equal(keys.count, count);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(keys.at[i], va_arg(expected, int64_t));
+    va_end(expected);
+}
+
+static inline struct keys events(struct world *w, struct store_bytes of, int64_t before, int type,
+                                 unsigned limit)
+{
+    struct keys keys = {.count = 0};
+    assert_int_equal(store_event_list(w->reader, of, before, type, limit, collect_event, &keys),
+                     STORE_OK);
+    return keys;
+}
+
+struct attempts {
+    struct store_attempt at[STORE_ATTEMPTS_MAX];
+    char answers[STORE_ATTEMPTS_MAX][8];
+    unsigned count;
+};
+
+static inline bool collect_attempt(void *ctx, const struct store_attempt *row)
+{
+    struct attempts *all = ctx;
+    all->at[all->count] = *row;
+    size_t bytes = row->answer.bytes < 7 ? row->answer.bytes : 7;
+    memcpy(all->answers[all->count], row->answer.at, bytes);
+    all->count++;
+    return true;
+}
+
+static inline struct attempts *attempts(struct world *w, int64_t key)
+{
+    static struct attempts all;
+    memset(&all, 0, sizeof all);
+    assert_int_equal(store_attempt_list(w->reader, key, collect_attempt, &all), STORE_OK);
+    return &all;
+}
+
 #endif
