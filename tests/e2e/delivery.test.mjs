@@ -279,6 +279,23 @@ describe('what counts as an acknowledgement', () => {
     assert.deepEqual([elsewhere.requests, receiver.strays], [[], []], 'no redirect is followed');
   });
 
+  inWorld('an attempt is one POST, also on a connection that was used before and breaks without an answer', async ({ daemon, receiver }) => {
+    for (const [what, action] of [['close', { close: true }], ['reset', { reset: true }]]) {
+      const to = receiver.endpoint(`/${what}`);
+      const webhook = await daemon.activeWebhook(to, { event_types: [`tag_${what === 'close' ? 'created' : 'updated'}`] });
+      const [type] = webhook.event_types;
+      await daemon.publish(event(type));
+      await daemon.settle();
+      to.clear();
+      to.onEvent = action;
+      const published = await daemon.publish(event(type));
+      await daemon.settle();
+      const delivery = await daemon.deliveryOf(published, webhook);
+      assert.deepEqual([what, delivery.state, delivery.attempt_count], [what, 'pending', 1]);
+      assert.equal(to.events().length, 1, `${what}: POSTs on the wire for the one recorded attempt`);
+    }
+  });
+
   inWorld('a refused connection is a failed attempt, and a port that opens again is served at the next', async ({ daemon, receiver, to }) => {
     const webhook = await daemon.activeWebhook(to);
     await receiver.close();
