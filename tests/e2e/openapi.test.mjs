@@ -360,6 +360,41 @@ describe('the examples at the service', { skip }, () => {
     for (const { id } of published) document.assertDocumented(get, await send(daemon, get, { body: { id } }), id);
   });
 
+  proves('each limit of a request that the document tells is where the service has it: the last value goes, the next does not', async () => {
+    const { url } = receiver.endpoint('/limits');
+    const header = document.schema('webhook-header').properties;
+    const { secret } = document.schema('webhooks-create-request').properties;
+    const long = (start, length) => start + 'x'.repeat(length - start.length);
+    const create = (fields) => ['webhooks.create', { url, ...fields }];
+    const headers = (count) => create({ headers: Array.from({ length: count }, (_, n) => ({ name: `x-${n}`, value: '' })) });
+    const tag = event('tag_deleted');
+    const limits = [
+      [document.schema('limit').maximum, 1, (n) => ['events.list', { limit: n }]],
+      [document.schema('limit').minimum, -1, (n) => ['deliveries.list', { limit: n }]],
+      [document.schema('clock-advance-request').properties.ms.minimum, -1, (n) => ['clock.advance', { ms: n }]],
+      [document.schema('webhook-url').maxLength, 1, (n) => create({ url: long(`${url}?`, n) })],
+      [header.name.maxLength, 1, (n) => create({ headers: [{ name: long('x', n), value: 'a' }] })],
+      [header.name.minLength, -1, (n) => create({ headers: [{ name: 'x'.repeat(n), value: 'a' }] })],
+      [header.value.maxLength, 1, (n) => create({ headers: [{ name: 'x-a', value: 'x'.repeat(n) }] })],
+      [document.schema('webhook-headers').maxItems, 1, headers],
+      [secret.minLength, -1, (n) => create({ secret: 'x'.repeat(n) })],
+      [secret.maxLength, 4, (n) => create({ secret: Buffer.alloc((n / 4) * 3 - (n === secret.maxLength ? 1 : 0), 7).toString('base64') })],
+      [document.schema('events-to-publish').properties.events.maxItems, 1, (n) => ['events.publish', { events: Array(n).fill(tag) }]],
+      [document.schema('events-to-publish').properties.events.minItems, -1, (n) => ['events.publish', { events: Array(n).fill(tag) }]],
+      [document.root.components.parameters['idempotency-key'].schema.maxLength, 1, (n) => ['events.publish', tag, { headers: { 'Idempotency-Key': 'k'.repeat(n) } }]],
+    ];
+    for (const [limit, step, request] of limits) {
+      for (const [n, good] of [[limit, true], [limit + step, false]]) {
+        const [name, body, options] = request(n);
+        const res = await daemon.call(name, body, options);
+        assert.equal(res.status < 300, good, `${name} with ${n} (limit ${limit}): ${res.status} ${res.text.slice(0, 300)}`);
+        if (!good) assert.equal(res.body.type, 'value_not_permitted', res.text);
+      }
+    }
+    const { maximum } = document.schema('clock-advance-request').properties.ms;
+    assert.equal((await daemon.call('clock.advance', { ms: maximum + 1 })).body.reason.includes(String(maximum)), true);
+  });
+
   proves('the examples that no request gets at will are few', () => {
     const types = new Set(document.operations.flatMap((o) => [...document.answers(o)]).filter((a) => a.example['x-revhook-request'] === 'none').map((a) => a.key));
     assert.deepEqual([...types].sort(), ['backlog', 'forbidden', 'internal_error', 'route_not_found', 'service_unavailable', 'too_many_requests', 'too_many_webhooks', 'unauthenticated_without_dev']);
