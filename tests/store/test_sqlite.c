@@ -242,9 +242,12 @@ static void replaced_secret_is_overwritten(void **state)
     struct store_webhook row = webhook_row("one", org);
     row.secret = text("THE-OLD-SECRET");
     assert_int_equal(store_webhook_insert(w->store, &row), STORE_OK);
+    add_webhook(w, WEBHOOK_ACTIVE); /* a neighbour on the page */
     commit(w);
     begin(w);
     row.secret = text("");
+    row.headers =
+        text("x-long: so that the row finds no room where it was, and its old place is free\n");
     assert_int_equal(store_webhook_configure(w->store, &row), STORE_OK);
     commit(w);
     assert_int_equal(ask(connection(w), "PRAGMA secure_delete"), 0); /* off again for the rest */
