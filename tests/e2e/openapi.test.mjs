@@ -40,17 +40,17 @@ function routeTable() {
       return { name: field, type: KINDS[of('kind')], required: of('required') === 'true', element: KINDS[of('element')], fields: of('fields') };
     }));
   }
-  const routes = [...text.matchAll(/^ {4}\{(ROUTE_GET|ROUTE_POST|GET_OR_POST),\s*"([^"]+)",\s*(SCOPE_\w+),\s*(true|false),\s*(\w+),\s*\w+\},/gm)]
-    .map(([, methods, path, scope, virtual, list]) => ({ path, methods: methods === 'GET_OR_POST' ? ['GET', 'POST'] : [methods.slice(6)], scope, virtual: virtual === 'true', fields: list }));
+  const routes = [...text.matchAll(/^ {4}\{(ROUTE_GET|ROUTE_POST|GET_OR_POST),\s*"([^"]+)",\s*(SCOPE_\w+),\s*RATE_(\w+),\s*(true|false),\s*(\w+),\s*\w+\},/gm)]
+    .map(([, methods, path, scope, rate, virtual, list]) => ({ path, methods: methods === 'GET_OR_POST' ? ['GET', 'POST'] : [methods.slice(6)], scope, rate, virtual: virtual === 'true', fields: list }));
   assert.equal(routes.length, [...text.matchAll(/"\/[a-z.]+", *SCOPE_/g)].length, 'every row of the table was read');
   return { routes, fields };
 }
 
 describe('the document and the sources', { skip }, () => {
-  proves('every route is in the document with its methods and its need of a token, and no other is', () => {
+  proves('every route is in the document with its methods, its need of a token and its limit of a rate, and no other is', () => {
     const { routes } = routeTable();
-    const expected = routes.flatMap((r) => r.methods.map((method) => `${method} ${r.path} ${r.scope === 'SCOPE_TOKEN'}`));
-    assert.deepEqual(document.operations.map((o) => `${o.name} ${o.needsToken}`).sort(), expected.sort());
+    const expected = routes.flatMap((r) => r.methods.map((method) => `${method} ${r.path} ${r.scope === 'SCOPE_TOKEN'} ${r.rate !== 'NONE'}`));
+    assert.deepEqual(document.operations.map((o) => `${o.name} ${o.needsToken} ${'429' in o.responses}`).sort(), expected.sort());
   });
 
   proves('every field of a request is there with its kind and whether it is required, and no other is', () => {
@@ -117,7 +117,7 @@ describe('the document and the sources', { skip }, () => {
 
   proves('the settings that it names exist and have the defaults that it tells', () => {
     const settings = new Map(rows('config').map(([key, , value]) => [key, value?.replaceAll('"', '')]));
-    const named = [...document.text.matchAll(/\(`(\w+)`[^)]*\)/g)].map(([, key]) => key).filter((key) => !words('error').includes(key));
+    const named = [...document.text.matchAll(/\((`\w+`[^()]*)\)/g)].flatMap(([, inside]) => [...inside.matchAll(/`(\w+)`/g)].map(([, key]) => key)).filter((key) => !words('error').includes(key));
     assert.ok(named.length > 10);
     for (const key of named) assert.ok(settings.has(key), `${key} is a setting`);
     const { maxItems } = document.schema('events-to-publish').properties.events;
@@ -337,6 +337,24 @@ describe('the examples at the service', { skip }, () => {
       const res = await other.get('metrics', { token });
       assert.equal(res.status, status, `token ${token}`);
       document.assertDocumented(metrics, res, `token ${token}`);
+    }
+    await other.end();
+  });
+
+  proves('over the limit of a rate every operation that has one answers 429; the headers say so before', async () => {
+    const other = await startDaemon({ set: { rate_limit_per_minute: 1, rate_limit_own_per_minute: 1 } });
+    const limited = document.operations.filter((o) => '429' in o.responses);
+    for (const first of ['/webhooks.list', '/events.list']) {
+      const operation = limited.find((o) => o.path === first);
+      const res = await send(other, operation, {});
+      assert.deepEqual([res.status, res.headers['x-ratelimit-limit'], res.headers['x-ratelimit-remaining']], [200, '1', '0']);
+      document.assertDocumented(operation, res, 'within the limit');
+    }
+    for (const operation of limited) {
+      const res = await send(other, operation, goodRequest(operation));
+      assert.equal(res.status, 429, operation.name);
+      document.assertDocumented(operation, res, 'over the limit');
+      assert.equal(res.headers['retry-after'], String(res.body.retry_after));
     }
     await other.end();
   });
