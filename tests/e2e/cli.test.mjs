@@ -168,6 +168,30 @@ describe('listen', () => {
     assert.match(end.stdout, /\n0 received, 0 verified signatures, 0 duplicates, 1 verify requests\n$/);
   });
 
+  proves('--signature: each form knows its published vector and no other', async () => {
+    const body = '{"id":"don:integration:dvrv-us-1:devo/1H79gci4u:webhook/123:event/abcdef","webhook_id":"don:integration:dvrv-us-1:devo/1H79gci4u:webhook/123","timestamp":"2022-08-01T12:00:00.123456Z","type":"verify","verify":{"challenge":"DlrVaK7zRyZWwbJhj5dZHDlrVaK7Jhj5dZZjH"}}';
+    const vectors = {
+      default: 'acde1898df630d91ee7a354db3841e305da3a6b1c14576bfb9c50385df4cb241',
+      'hex,prefix=sha256=': 'sha256=acde1898df630d91ee7a354db3841e305da3a6b1c14576bfb9c50385df4cb241',
+      base64: 'rN4YmN9jDZHuejVNs4QeMF2jprHBRXa/ucUDhd9MskE=',
+      'key=base64': '9b869bbf088c6e83efa18dc8d5c8c95806b740ca0164c48b49a8f8c9988a35b3',
+      'devrev-live': 'm4abvwiMboPvoY3I1cjJWAa3QMoBZMSLSaj4yZiKNbM=',
+    };
+    for (const form of Object.keys(vectors)) {
+      const receiver = await listen('--secret', 'MTIzNDU2Nzg5MGFiY2RlZg==', '--signature', form);
+      for (const signature of Object.values(vectors)) await post(receiver.url, body, { signature });
+      await receiver.awaitLines(5);
+      const seen = receiver.lines().map((line) => /signature (ok|BAD)/.exec(line)[1]);
+      assert.deepEqual(seen, Object.keys(vectors).map((other) => (other === form ? 'ok' : 'BAD')), form);
+      await receiver.end();
+    }
+    for (const bad of ['', 'HEX', 'key=hex', 'prefix=sha1=', 'digest=sha512', ',', 'a-word-that-is-much-too-long']) {
+      const refused = await run(['listen', '--port', '0', '--signature', bad]);
+      assert.equal(refused.code, 2, bad);
+      assert.match(refused.stderr, /--signature/, bad);
+    }
+  });
+
   proves('tells good, bad and missing signatures apart, and the same event arriving again', async () => {
     const receiver = await listen('--secret', SECRET);
     const body = eventBody('don:x:event/1');
@@ -270,6 +294,25 @@ describe('against a service', () => {
     await cli('webhooks', 'wait', id, '--status', 'active', '--timeout', '10');
     return id;
   }
+
+  proves('webhooks: --signature sets a form of its own, and goes back to the service\'s', async () => {
+    const live = await listen('--secret', SECRET, '--signature', 'devrev-live', '--count', '1');
+    const id = field(await cli('webhooks', 'create', '--url', live.url, '--event-types', 'tag_created', '--secret', SECRET, '--signature', 'devrev-live'), 'webhook');
+    assert.equal(field(await cli('webhooks', 'wait', id, '--status', 'active', '--timeout', '10'), 'signature'), 'encoding=base64,key=base64,prefix=');
+    await cli('trigger', 'tag_created');
+    assert.match((await within(live.ended, 5000, 'one event')).stdout, /\n1 received, 1 verified signatures, 0 duplicates, 1 verify requests\n$/);
+    const of = async (...form) => {
+      const shown = JSON.parse(await cli('webhooks', 'update', id, '--signature', ...form, '--json'));
+      return shown.webhook.signature;
+    };
+    assert.deepEqual(await of('hex,prefix=sha256='), { encoding: 'hex', key: 'base64', prefix: 'sha256=' });
+    assert.deepEqual(await of('key=string'), { encoding: 'hex', key: 'string', prefix: 'sha256=' });
+    assert.equal(await of('default'), undefined);
+    const refused = await run(['webhooks', 'update', id, '--signature', 'rot13'], service);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /signature\.preset/);
+    await cli('webhooks', 'delete', id);
+  });
 
   proves('webhooks: create, wait, get, list, update, delete', async () => {
     const created = await cli('webhooks', 'create', '--url', receiver.url, '--event-types', 'tag_created,work_created', '--secret', SECRET, '--header', 'x-key: 12');

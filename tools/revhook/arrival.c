@@ -2,51 +2,46 @@
  * arrival.c - one request that `revhook listen` received, see the header.
  *
  * The body is read as text (jsontext.h): type, id and challenge are cut out, and the challenge goes
- * back byte for byte. The signature is the lower-case hex HMAC-SHA256 of the raw body with the
- * secret string as key. A body that is no JSON object is shown with "?" for type and id.
+ * back byte for byte. The signature is the HMAC-SHA256 of the raw body in the form that was asked
+ * for (signature.h). A body that is no JSON object is shown with "?" for type and id.
  */
 #include "arrival.h"
 
 #include "print.h"
 
 #include <openssl/crypto.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 static const char *const signature_words[] = {"unchecked (give --secret)", "missing", "BAD", "ok"};
 
-static enum signature check_signature(const h2o_req_t *request, const char *secret)
+static enum signature check_signature(const h2o_req_t *request, const struct arrival_style *style)
 {
     static const char name[] = "x-devrev-signature";
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    unsigned int mac_length = 0;
-    char hex[2 * EVP_MAX_MD_SIZE + 1];
+    char expected[SIGNATURE_TEXT_BYTES];
     ssize_t at = h2o_find_header_by_str(&request->headers, name, sizeof name - 1, -1);
     if (at == -1)
         return SIGNATURE_MISSING;
-    if (secret == NULL)
+    if (style->secret == NULL)
         return SIGNATURE_UNCHECKED;
-    if (HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)request->entity.base,
-             request->entity.len, mac, &mac_length) == NULL)
-        out_of_memory();
-    for (unsigned int i = 0; i < mac_length; i++)
-        snprintf(hex + 2 * i, 3, "%02x", mac[i]);
+    signature_expected(&style->form, style->secret, request->entity.base, request->entity.len,
+                       expected);
     h2o_iovec_t value = request->headers.entries[at].value;
-    bool same = value.len == 2 * mac_length && CRYPTO_memcmp(value.base, hex, value.len) == 0;
+    bool same =
+        value.len == strlen(expected) && CRYPTO_memcmp(value.base, expected, value.len) == 0;
     return same ? SIGNATURE_OK : SIGNATURE_BAD;
 }
 
-void arrival_read(struct arrival *arrival, const h2o_req_t *request, const char *secret,
-                  struct seen *seen)
+void arrival_read(struct arrival *arrival, const h2o_req_t *request,
+                  const struct arrival_style *style, struct seen *seen)
 {
     struct span body = jsontext_object(request->entity.base, request->entity.len);
     *arrival = (struct arrival){.type = "?", .id = "?"};
     jsontext_plain_string(jsontext_member(body, "type"), arrival->type, sizeof arrival->type);
     bool has_id =
         jsontext_plain_string(jsontext_member(body, "id"), arrival->id, sizeof arrival->id);
-    arrival->signature = check_signature(request, secret);
+    arrival->signature = check_signature(request, style);
     if (strcmp(arrival->type, "verify") == 0)
         arrival->challenge = jsontext_member(jsontext_member(body, "verify"), "challenge");
     if (arrival->challenge.at != NULL && arrival->challenge.at[0] != '"')

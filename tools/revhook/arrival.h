@@ -7,6 +7,7 @@
 #include "jsontext.h"
 #include "revhook.h"
 #include "seen.h"
+#include "signature.h"
 
 #include <h2o.h>
 
@@ -31,15 +32,17 @@ struct arrival {
 /* How arrivals are judged and shown. */
 struct arrival_style {
     const char *secret; /* or NULL */
-    bool json;          /* a JSON object a line */
-    bool quiet;         /* nothing at all */
+    struct sign_form form;
+    bool json;  /* a JSON object a line */
+    bool quiet; /* nothing at all */
     bool show_body;
 };
 
-/* Reads what a request is, checks its signature against secret (NULL: unchecked), and counts its id
- * in seen unless it is a verify request. The span points into the request's body. */
-void arrival_read(struct arrival *arrival, const h2o_req_t *request, const char *secret,
-                  struct seen *seen);
+/* Reads what a request is, checks its signature by the style's secret (NULL: unchecked) and form,
+ * and counts its id in seen unless it is a verify request. The span points into the request's body.
+ */
+void arrival_read(struct arrival *arrival, const h2o_req_t *request,
+                  const struct arrival_style *style, struct seen *seen);
 
 /* Prints it on stdout. */
 void arrival_print(const struct arrival *arrival, const h2o_req_t *request,

@@ -162,7 +162,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *request)
                "text/plain; charset=utf-8");
         return 0;
     }
-    arrival_read(&arrival, request, receiver.style.secret, &receiver.seen);
+    arrival_read(&arrival, request, &receiver.style, &receiver.seen);
     bool is_verify = arrival.challenge.at != NULL;
     bool echo = is_verify && receiver.echo;
     arrival.status = echo ? 200 : exchange->status;
@@ -298,7 +298,8 @@ int listen_run(const struct cli *cli)
     if (!args_number(cli, "port", 0, 65535, &port) ||
         !args_number(cli, "status", 200, 599, &receiver.status) ||
         !args_number(cli, "delay", 0, 3600000, &receiver.delay_ms) ||
-        !args_number(cli, "count", 1, 1000000000, &receiver.count))
+        !args_number(cli, "count", 1, 1000000000, &receiver.count) ||
+        !signature_read(cli, &receiver.style.form))
         return EXIT_USAGE;
     const char *host = args_value(cli, "host");
     receiver.style.secret = args_value(cli, "secret");

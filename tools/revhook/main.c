@@ -42,6 +42,8 @@ static const struct option_row create_options[] = {
     {"event-types", "A,B,C", "event types to deliver; none by default", false},
     {"secret", "S", "8 to 32 bytes; generated when left out", false},
     {"header", "'NAME: VALUE'", "sent with every request, up to 8", true},
+    {"signature", "FORM", "hex, base64 or devrev-live; ,key=base64 and ,prefix=sha256= may follow",
+     false},
     END,
 };
 
@@ -65,6 +67,7 @@ static const struct option_row update_options[] = {
     {"add-header", "'NAME: VALUE'", "add a header or replace its value", true},
     {"remove-header", "NAME", "remove a header", true},
     {"set-header", "'NAME: VALUE'", "exactly these headers; '' for none", true},
+    {"signature", "FORM", "like with create; default: as the service signs", false},
     {"activate", NULL, "make it active again, or verify it again", false},
     {"deactivate", NULL, "stop delivering; what is queued is dropped", false},
     {"show-secret", NULL, "print the secret and the values of the headers too", false},
@@ -98,6 +101,7 @@ static const struct option_row listen_options[] = {
     {"port", "N", "default 9000; 0 chooses a free one", false},
     {"host", "ADDRESS", "default 127.0.0.1", false},
     {"secret", "S", "the webhook's secret, to check signatures", false},
+    {"signature", "FORM", "how they are made, if not hex; like with webhooks create", false},
     {"status", "CODE", "answer events with this; default 200", false},
     {"delay", "MS", "wait this long before answering an event", false},
     {"body", "TEXT", "answer events with this text", false},

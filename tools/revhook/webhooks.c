@@ -12,6 +12,7 @@
  */
 #include "call.h"
 #include "print.h"
+#include "signature.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -72,6 +73,21 @@ static void print_event_types(const json_t *types)
         print_field(i == 0 ? "event types" : "", json_string_value(type));
 }
 
+/* The parts that it sets for itself, as --signature takes them. */
+static void print_signature(json_t *signature)
+{
+    char line[128] = "";
+    const char *part;
+    json_t *word;
+    json_object_foreach(signature, part, word)
+    {
+        size_t bytes = strlen(line);
+        snprintf(line + bytes, sizeof line - bytes, "%s%s=%s", bytes > 0 ? "," : "", part,
+                 json_is_string(word) ? json_string_value(word) : "?");
+    }
+    print_field("signature", line[0] != '\0' ? line : NULL);
+}
+
 static void print_webhook(const json_t *webhook, bool show_secret)
 {
     char room[32];
@@ -83,6 +99,7 @@ static void print_webhook(const json_t *webhook, bool show_secret)
     print_headers(json_object_get(webhook, "headers"), show_secret);
     if (show_secret)
         print_field("secret", text_of(webhook, "secret", room));
+    print_signature(json_object_get(webhook, "signature"));
     print_field("created", date_of(webhook, "created_date", room));
     print_field("modified", date_of(webhook, "modified_date", room));
 }
@@ -134,7 +151,7 @@ int webhooks_create_run(const struct cli *cli)
     if (!body_set(cli, body, "url", args_value(cli, "url")) ||
         !body_set(cli, body, "secret", args_value(cli, "secret")) ||
         !body_set_words(cli, body, "event_types", args_value(cli, "event-types")) ||
-        !set_headers(cli, body, "headers", "header")) {
+        !set_headers(cli, body, "headers", "header") || !signature_set(cli, body)) {
         json_decref(body);
         return EXIT_USAGE;
     }
@@ -241,7 +258,8 @@ int webhooks_update_run(const struct cli *cli)
     if (!body_set(cli, body, "id", cli->positionals[0]) ||
         !body_set(cli, body, "url", args_value(cli, "url")) ||
         !body_set(cli, body, "secret", secret) || !body_set(cli, body, "action", action) ||
-        !set_type_changes(cli, body) || !set_header_changes(cli, body)) {
+        !set_type_changes(cli, body) || !set_header_changes(cli, body) ||
+        !signature_set(cli, body)) {
         json_decref(body);
         return EXIT_USAGE;
     }
