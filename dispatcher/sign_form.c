@@ -138,8 +138,10 @@ static bool read_part(struct sign_own *own, const char *text, size_t bytes)
 
 bool sign_own_read(struct sign_own *own, const char *text, size_t bytes)
 {
-    const char *end = text + bytes;
     *own = (struct sign_own){0};
+    if (bytes == 0) /* `text` may be NULL */
+        return true;
+    const char *end = text + bytes;
     for (const char *at = text; at < end;) {
         const char *space = memchr(at, ' ', (size_t)(end - at)), *stop = space ? space : end;
         if (!read_part(own, at, (size_t)(stop - at))) {

@@ -168,6 +168,7 @@ static void a_row_with_an_unknown_word_makes_no_configuration(void **state)
         .url = {"https://example.com/x", 21},
         .target = {"https://example.com/x", 21},
         .secret = {"12345678", 8},
+        .headers = {"", 0},
         .signature = {"encoding=base64 key=base64", 26},
     };
     struct webhook_config *config = webhook_config_from_row(&row, "don:x");
