@@ -102,7 +102,8 @@ static bool concerns(struct audit *audit, const struct audit_event *event,
     if (event->kind < AUDIT_ASKED_PUBLISH || event->kind == AUDIT_FAULT)
         return true;
     int64_t of_webhook = webhook_of(audit, event), of_delivery = delivery_of(audit, event);
-    if (!delivery && of_delivery) /* of a webhook: not each of its deliveries */
+    bool row = event->kind == AUDIT_KEPT_DELIVERY || event->kind == AUDIT_OPEN_DELIVERY;
+    if (!delivery && row) /* of a webhook: not each of its deliveries */
         return false;
     if (delivery && (of_delivery || event->event))
         return of_delivery == key ||

@@ -33,7 +33,7 @@ struct audit_webhook {
     bool enough;
     int64_t first_started; /* greatest key whose first attempt began in this boot */
     int64_t settled_to;    /* deliveries up to this key ended with a change, or were in flight */
-    mono_ms active_since, degraded_since;
+    mono_ms active_since;
     mono_ms full_at; /* when it last had as many attempts in flight as it may */
     mono_ms must_at; /* something must have happened by then; MONO_NEVER: nothing is due */
     enum invariant must;

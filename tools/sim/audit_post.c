@@ -152,7 +152,7 @@ static void judge_health(struct audit *audit, const struct audit_event *event,
     }
     if (!post->scheduled || post->n < audit->rules.attempts_max || event->ours)
         return;
-    webhook->streak++;
+    webhook->streak += post->generation == webhook->now.generation;
     webhook->streak_sure += counts && post->line >= webhook->active_since;
     webhook->enough |= webhook->streak >= audit->rules.degrade_after;
     if (webhook->streak_sure >= audit->rules.degrade_after)

@@ -80,8 +80,7 @@ static void judge_inactive(struct audit *audit, const struct audit_event *event,
                            const struct audit_webhook *webhook)
 {
     if (event->reason == REASON_degraded_too_long) {
-        if (webhook->now.state != WEBHOOK_DEGRADED ||
-            audit_line(audit) - webhook->degraded_since < audit->rules.degraded_max_ms)
+        if (webhook->now.state != WEBHOOK_DEGRADED || audit_line(audit) < webhook->now.until)
             wrong(audit, INVARIANT_T1, event, webhook, "it was not degraded for so long");
     } else if (!webhook->asked[COMMAND_DEACTIVATE]) {
         wrong(audit, INVARIANT_T1, event, webhook, "nobody asked");
@@ -120,6 +119,12 @@ static void judge_window(struct audit *audit, const struct audit_event *event,
     if (event->state == WEBHOOK_UNVERIFIED && event->until != MONO_NEVER &&
         event->until > line + audit->rules.verify_window_ms)
         audit_violation(audit, INVARIANT_L2, event, "the window is too long");
+    bool degrades =
+        event->state == WEBHOOK_DEGRADED && webhook && webhook->now.state != WEBHOOK_DEGRADED;
+    mono_ms longest = line + audit->rules.degraded_max_ms;
+    if (degrades &&
+        (event->until > longest || (audit->rules.calm && event->until < longest - ON_TIME_MS)))
+        audit_violation(audit, INVARIANT_T1, event, "it is given up after another time");
     if (webhook && event->state == WEBHOOK_UNVERIFIED && event->until == MONO_NEVER &&
         webhook->now.state == WEBHOOK_UNVERIFIED && webhook->now.until != MONO_NEVER &&
         line < webhook->now.until)
@@ -177,13 +182,11 @@ static void take_over(struct audit *audit, const struct audit_event *event,
     if (new_run) {
         webhook->echoed_in_run = false;
         webhook->streak_sure = 0;
-        webhook->enough = false;
+        webhook->enough = webhook->streak >= audit->rules.degrade_after;
         if (event->state == WEBHOOK_ACTIVE)
             webhook->active_since = audit_line(audit);
-        if (event->state == WEBHOOK_DEGRADED && old.state != WEBHOOK_DEGRADED) {
-            webhook->degraded_since = audit_line(audit);
+        if (event->state == WEBHOOK_DEGRADED && old.state != WEBHOOK_DEGRADED)
             webhook->probes = 0;
-        }
         audit_expect(audit, webhook);
         if (ends_queue(event))
             webhook->settled_to = audit->delivery_max;
@@ -298,6 +301,7 @@ void audit_take_verify_ended(struct audit *audit, const struct audit_event *even
     if (right) {
         webhook->echoed_generation = post->generation;
         webhook->echoed_in_run = true;
+        webhook->streak = 0; /* what ends from here on is looked at when it is active */
         audit_must(audit, webhook,
                    webhook->now.state == WEBHOOK_DEGRADED ? INVARIANT_L3 : INVARIANT_L2,
                    audit_line(audit) + ON_TIME_MS);

@@ -245,7 +245,7 @@ static int64_t act(struct world *world, enum fault fault)
     switch (fault) {
     case FAULT_publishes: publish(world, 1, false); break;
     case FAULT_publishes_batch:
-        publish(world, (uint32_t)random_between(random, 2, 12), true);
+        publish(world, (uint32_t)random_between(random, 2, world->plan.batch_max), true);
         break;
     case FAULT_publishes_burst:
         publish(world, (uint32_t)random_between(random, 100, BURST_MAX), true);

@@ -29,7 +29,7 @@ static void store_fails(struct world *world)
     struct audit_event event = {.kind = AUDIT_STORE_FAILS};
     world_tell(world, &event);
     int64_t ms = random_chance(&world->random, 80) ? random_between(&world->random, 200, 8000)
-                                                   : random_between(&world->random, 8000, 60000);
+                                                   : random_between(&world->random, 8000, 100000);
     world_plan(world, world->now_ms + ms, MOMENT_HEAL, false, 0, NULL);
 }
 
@@ -63,7 +63,7 @@ void disaster_hiccuped(struct world *world)
 static void slow_down(struct world *world, unsigned *which, unsigned most_ms)
 {
     *which = (unsigned)random_between(&world->random, 20, most_ms);
-    world_plan(world, world->now_ms + random_between(&world->random, 500, 20000), MOMENT_BRISK,
+    world_plan(world, world->now_ms + random_between(&world->random, 500, 40000), MOMENT_BRISK,
                false, 0, NULL);
 }
 

@@ -27,7 +27,6 @@ struct observer {
     struct instant last;
     uint64_t commits; /* of this life of the process */
     uint32_t life;
-    uint64_t hash;
 };
 
 void observe_begin(struct world *world)
@@ -353,60 +352,4 @@ void observe_all(struct world *world, bool last)
     if (last)
         world->tally->events += listing.events;
     observer->redelivery_count = 0;
-}
-
-/* ---- what a recovery found ---- */
-
-static void mix(struct observer *observer, uint64_t value)
-{
-    observer->hash ^= value;
-    observer->hash = random_mix(&observer->hash);
-}
-
-static void mix_status(struct observer *observer, const struct webhook_status *status)
-{
-    mix(observer, status->state);
-    mix(observer, status->reason);
-    mix(observer, status->verified);
-    mix(observer, status->generation);
-    mix(observer, status->consecutive_failures);
-    mix(observer, status->verify_count);
-    mix(observer, (uint64_t)status->verify_since);
-    mix(observer, (uint64_t)status->verify_next);
-    mix(observer, (uint64_t)status->verify_until);
-}
-
-static bool mix_delivery(void *context, const struct store_delivery *row)
-{
-    mix(context, (uint64_t)row->key);
-    mix(context, (uint64_t)row->due);
-    mix(context, row->state | (uint64_t)row->reason << 8 | (uint64_t)row->attempt_count << 16);
-    return true;
-}
-
-static bool mix_webhook(void *context, const struct store_webhook *row)
-{
-    mix(context, (uint64_t)row->key);
-    mix_status(context, &row->status);
-    return true;
-}
-
-uint64_t observe_hash(struct world *world)
-{
-    struct observer *observer = world->observer;
-    struct store_delivery_filter filter = {.org = ORG, .state = -1, .limit = UINT32_MAX};
-    observer->hash = 1;
-    store_webhook_list(observer->reader, ORG, mix_webhook, observer);
-    store_delivery_list(observer->reader, &filter, mix_delivery, observer);
-    size_t at = 0;
-    for (struct hook *hook;
-         (hook = hook_map_next(&world->dispatch->writer.subscribers.hooks, &at));) {
-        mix(observer, (uint64_t)hook->core.key);
-        mix(observer, hook->core.spilled);
-        mix_status(observer, &hook->core.status);
-        mix(observer, hook->subscriber->state);
-        mix(observer, hook->subscriber->event_types.bits[0]);
-    }
-    mix(observer, world->dispatch->writer.open);
-    return observer->hash;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Draws a row of faults.def. */
 static enum fault draw(struct world *world, enum fault_group group, bool counted)
 {
     enum fault fault = world_draw(world, group);
@@ -23,9 +24,13 @@ unsigned receiver_new(struct world *world)
     world->receivers[receiver] = (struct receiver){FAULT_answers_200, FAULT_echoes, false};
     if (random_chance(&world->random, 40))
         receiver_change(world, receiver);
-    else if (random_chance(&world->random, 30))
-        world->receivers[receiver].event_mode = draw(world, GROUP_EVENT, true);
     return receiver;
+}
+
+static bool is_down(enum fault mode)
+{
+    return mode == FAULT_refuses || mode == FAULT_hangs || mode == FAULT_has_no_name ||
+           mode == FAULT_has_bad_certificate;
 }
 
 void receiver_change(struct world *world, unsigned receiver)
@@ -35,13 +40,19 @@ void receiver_change(struct world *world, unsigned receiver)
         return;
     one->event_mode = draw(world, GROUP_EVENT, true);
     one->echo_mode = draw(world, GROUP_ECHO, true);
+    if (one->event_mode == FAULT_dies) {
+        *one = (struct receiver){FAULT_refuses, FAULT_echo_refused, true};
+    } else if (is_down(one->event_mode) && random_chance(&world->random, 70)) {
+        one->echo_mode = FAULT_echo_refused; /* who is down does not echo either */
+    }
 }
 
 void receiver_settle(struct world *world, unsigned receiver, bool well)
 {
     struct receiver *one = &world->receivers[receiver];
+    bool dead = one->settled;
     one->settled = true;
-    if (!well)
+    if (!well || dead)
         return;
     one->event_mode = FAULT_answers_200;
     one->echo_mode = FAULT_echoes;
@@ -66,7 +77,7 @@ void receiver_take_event(struct world *world, unsigned receiver, struct answer *
 {
     struct random *random = &world->random;
     enum fault mode = world->receivers[receiver].event_mode;
-    while (mode == FAULT_flaps)
+    while (mode == FAULT_flaps || mode == FAULT_dies) /* nobody dies by the way */
         mode = draw(world, GROUP_EVENT, false);
     int64_t quick = random_between(random, 1, 60);
     static const uint16_t good[] = {200, 200, 200, 201, 202, 204};

@@ -48,6 +48,7 @@ static struct plan make_plan(uint64_t seed, uint64_t number)
     plan.publish_ms = random_between(&random, 1800000, INT64_C(21600000));
     plan.receiver_mean_ms = random_between(&random, 10000, 300000);
     plan.settle_well = random_chance(&random, 50);
+    plan.batch_max = 12;
     plan.calm = random_chance(&random, 20);
     if (plan.calm) {
         plan.client_mean_ms = random_between(&random, 1500, 4000);
@@ -60,6 +61,7 @@ static struct plan make_plan(uint64_t seed, uint64_t number)
         plan.core.in_flight_per_webhook_max = (unsigned)random_between(&random, 1, 32);
         plan.core.window_max = (unsigned)random_between(&random, 64, 200);
         plan.core.memory_max = (unsigned)random_between(&random, 64, 600);
+        plan.batch_max = random_chance(&random, 50) ? 12 : 60;
     }
     if (random_chance(&random, 30))
         plan.core.degraded_max_ms = random_between(&random, 60000, 3600000);
@@ -93,7 +95,8 @@ static void print_counts(const struct tally *tally)
                        reason_name((enum reason)k), tally->ends[i][k]);
     printf("calls ok %" PRIu64 ", refused %" PRIu64 ", lost %" PRIu64 "\n", tally->calls_ok,
            tally->calls_refused, tally->calls_lost);
-    printf("commits %" PRIu64 ", failed %" PRIu64 "\n", tally->commits, tally->commits_failed);
+    printf("commits %" PRIu64 ", times that they began to fail %" PRIu64 "\n", tally->commits,
+           tally->commits_failed);
     printf("verify requests %" PRIu64 ", with an echo in time %" PRIu64 "\n", tally->verifies,
            tally->echoes);
     printf("%" PRIu64 " worlds, %" PRIu64 " days of virtual time, %" PRIu64 " crashes, %" PRIu64

@@ -117,7 +117,7 @@ struct known_webhook {
 struct plan {
     uint64_t seed;
     bool calm, settle_well;
-    unsigned senders, webhooks_first, webhooks_max;
+    unsigned senders, webhooks_first, webhooks_max, batch_max;
     int64_t client_mean_ms, disaster_mean_ms, receiver_mean_ms;
     uint64_t deliveries; /* so many, then it comes to rest */
     int64_t publish_ms;  /* or after so long */
