@@ -133,6 +133,8 @@ static bool take_environment(struct load *load, char *const *environment)
         size_t bytes = (size_t)(equals - at);
         if (bytes == 3 && memcmp(at, "URL", 3) == 0)
             continue; /* where the command revhook finds the service */
+        if (equals[1] == 0)
+            continue; /* set to nothing is not set, as in most shells and containers */
         snprintf(where, sizeof(where), "environment, %.*s",
                  (int)(equals - *environment < 80 ? equals - *environment : 80), *environment);
         for (size_t i = 0; i < bytes && i < sizeof(name) - 1; i++)

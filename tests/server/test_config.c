@@ -128,10 +128,14 @@ static void dev_gives_a_token_only_where_there_is_none(void **state)
     struct config config;
     char *const environment[] = {"REVHOOK_TOKEN=mine", NULL};
     char *const dev_environment[] = {"REVHOOK_DEV=true", NULL};
+    char *const empty[] = {"REVHOOK_TOKEN=", NULL};
     (void)state;
     assert_loads(&config, ARGS("--dev"), no_environment);
     assert_string_equal(config.token, "dev-token");
     assert_int_equal(config.source[CONFIG_token].layer, CONFIG_FROM_DEV);
+    config_free(&config);
+    assert_loads(&config, ARGS("--dev"), empty);
+    assert_string_equal(config.token, "dev-token");
     config_free(&config);
     assert_loads(&config, ARGS("--dev"), environment);
     assert_string_equal(config.token, "mine");
