@@ -41,6 +41,8 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd < 0)
         post->no_socket = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+    else
+        sender_own_fd(post->sender, fd);
     return fd;
 }
 

@@ -17,6 +17,7 @@ struct shard {
 /* What epoll knows of a descriptor of libcurl's. */
 struct watched_fd {
     uint32_t registered; /* epoll events; 0: not there */
+    bool own;            /* a connection, opened here, so its end is told; not libcurl's own */
     struct shard *shard; /* NULL: libcurl has let go of it, the connection is idle */
 };
 
@@ -38,7 +39,8 @@ struct sender {
 bool sender_poll_init(struct sender *sender, char *error, size_t error_bytes);
 void sender_poll_close(struct sender *sender);
 void sender_add(struct sender *sender, struct post *post);
-void sender_forget_fd(struct sender *sender, int fd);
+void sender_own_fd(struct sender *sender, int fd);    /* a connection's, just opened */
+void sender_forget_fd(struct sender *sender, int fd); /* a connection's, about to be closed */
 
 /* sender.c: sets the facts of a post that ended. */
 void sender_ended(struct post *post, CURLcode code);

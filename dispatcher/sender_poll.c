@@ -7,7 +7,9 @@
  * so webhooks are spread over several multis by key. And a connection that becomes idle stays
  * registered for reading: to take it out and put it in again around every request would cost two
  * system calls each; if an idle one does become readable (the receiver closes it), it is taken out
- * then, and libcurl notices when it looks at the connection next. */
+ * then, and libcurl notices when it looks at the connection next. Descriptors that libcurl opens
+ * for itself (it learns through one that a name has been looked up) do not stay: nobody tells when
+ * they are closed, and the next connection may get the same number. */
 #include "dispatcher/sender_inside.h"
 
 #include <errno.h>
@@ -48,12 +50,19 @@ static void unwatch(struct sender *sender, int fd)
     struct watched_fd *entry = watched(sender, fd);
     if (entry->registered)
         epoll_ctl(sender->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-    *entry = (struct watched_fd){0, NULL};
+    entry->registered = 0;
+    entry->shard = NULL;
+}
+
+void sender_own_fd(struct sender *sender, int fd)
+{
+    watched(sender, fd)->own = true;
 }
 
 void sender_forget_fd(struct sender *sender, int fd)
 {
     unwatch(sender, fd);
+    watched(sender, fd)->own = false;
 }
 
 /* libcurl: watch this socket for that. */
@@ -63,7 +72,10 @@ static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *context,
     (void)easy;
     (void)per_socket;
     if (what == CURL_POLL_REMOVE) {
-        watched(shard->sender, fd)->shard = NULL; /* idle; stays registered */
+        if (watched(shard->sender, fd)->own)
+            watched(shard->sender, fd)->shard = NULL; /* idle; stays registered */
+        else
+            unwatch(shard->sender, fd);
         return 0;
     }
     uint32_t events = 0;
