@@ -110,12 +110,24 @@ describe('help and wrong command lines', () => {
     assert.match(await ok(['--version']), /^revhook \d+\.\d+\.\d+\n$/);
   });
 
+  proves('the first word of several commands has a help that lists them and no others', async () => {
+    for (const word of ['webhooks', 'events', 'deliveries', 'clock']) {
+      for (const flag of ['--help', '-h']) {
+        const help = await ok([word, flag]);
+        const listed = [...help.matchAll(/^  (\w+ \w+)/gm)].map((match) => match[1]);
+        assert.deepEqual(listed.sort(), COMMANDS.filter((command) => command.startsWith(`${word} `)).sort());
+      }
+    }
+  });
+
   proves('a wrong command line ends with 2, says what is wrong and names the nearest help', async () => {
     const wrong = [
       [[], /which command/, 'revhook --help'],
       [['frobnicate'], /unknown command 'frobnicate'/, 'revhook --help'],
-      [['webhooks'], /second word/, 'revhook --help'],
-      [['webhooks', 'frob'], /unknown command 'webhooks frob'/, 'revhook --help'],
+      [['webhooks'], /after 'webhooks' comes one of: create, get, list, update, delete, wait\n/, 'revhook --help'],
+      [['clock', '--json'], /after 'clock' comes one of: get, advance\n/, 'revhook --help'],
+      [['webhooks', 'frob'], /unknown command 'webhooks frob'; after 'webhooks' comes one of: create, /, 'revhook --help'],
+      [['events', 'list', '--limit', '101'], /from 1 to 100, not '101'/, 'revhook events list --help'],
       [['webhooks', 'get'], /needs: ID/, 'revhook webhooks get --help'],
       [['webhooks', 'get', 'a', 'b'], /'b' is one argument too many/, 'revhook webhooks get --help'],
       [['webhooks', 'get', 'a', '--frob'], /unknown option --frob/, 'revhook webhooks get --help'],
@@ -291,7 +303,7 @@ describe('against a service', () => {
   /** A verified webhook on the receiver: its id. */
   async function activeWebhook(types = 'work_created', ...more) {
     const id = field(await cli('webhooks', 'create', '--url', receiver.url, '--event-types', types, '--secret', SECRET, ...more), 'webhook');
-    await cli('webhooks', 'wait', id, '--status', 'active', '--timeout', '10');
+    await cli('webhooks', 'wait', id, '--timeout', '10');
     return id;
   }
 
@@ -509,6 +521,22 @@ describe('against a service', () => {
     const unknown = await run(['webhooks', 'get', UNKNOWN_WEBHOOK], service);
     assert.equal(unknown.code, 1);
     assert.equal(unknown.stdout, '');
+  });
+
+  proves('a refusal with one usual cause says what to do', async () => {
+    const type = await run(['trigger', 'work_creatd'], service);
+    assert.match(type.stderr, /value work_creatd\ndid you mean: work_created\n$/);
+    const types = await run(['webhooks', 'create', '--url', 'http://127.0.0.1:1/', '--event-types', 'work_x'], service);
+    assert.match(types.stderr, /\ndid you mean: work_created work_deleted work_fetched work_updated\n$/);
+    const nothing = await run(['trigger', 'zzz'], service);
+    assert.match(nothing.stderr, /value zzz\n$/, 'nothing is like it');
+    const state = await run(['deliveries', 'list', '--state', 'lost'], service);
+    assert.match(state.stderr, /\nallowed: pending in_flight held delivered failed dropped\n$/);
+    const id = await run(['webhooks', 'get', 'AbCdEfGh'], service);
+    assert.match(id.stderr, /invalid_id, field id\n.*beginning with don:\n$/);
+    const empty = await run(['publish', 'work_created'], service);
+    assert.match(empty.stderr, /missing_required_field, field work_created\.work\n.*revhook trigger TYPE\n$/);
+    assert.equal(empty.code, 1);
   });
 
   proves('--token, and the hint when it is refused', async () => {

@@ -163,7 +163,19 @@ static bool take_option(struct cli *cli, int argc, char **argv, int *i)
     return true;
 }
 
-/* Finds the command whose words stand at argv[*i] and moves *i past them. */
+/* Writes the second words of a group's commands, ", " between them, cut to the room. */
+static void list_group(const struct command *commands, const char *group, char *room, size_t bytes)
+{
+    size_t n = strlen(group), used = 0;
+    room[0] = '\0';
+    for (const struct command *c = commands; c->name != NULL; c++)
+        if (strncmp(c->name, group, n) == 0 && c->name[n] == ' ' && used < bytes)
+            used += (size_t)snprintf(room + used, bytes - used, "%s%s", used > 0 ? ", " : "",
+                                     c->name + n + 1);
+}
+
+/* Finds the command whose words stand at argv[*i] and moves *i past them. A group's word before
+ * --help is taken alone, as cli->group. */
 static bool take_command(struct cli *cli, const struct command *commands, int argc, char **argv,
                          int *i)
 {
@@ -186,12 +198,21 @@ static bool take_command(struct cli *cli, const struct command *commands, int ar
             return true;
         }
     }
+    const char *next = *i + 1 < argc ? argv[*i + 1] : "";
+    if (is_group && (strcmp(next, "--help") == 0 || strcmp(next, "-h") == 0)) {
+        cli->group = word;
+        ++*i;
+        return true;
+    }
+    char words[128];
+    list_group(commands, word, words, sizeof words);
     if (!is_group)
         usage_error(cli, "unknown command '%s'", word);
-    else if (*i + 1 < argc && argv[*i + 1][0] != '-')
-        usage_error(cli, "unknown command '%s %s'", word, argv[*i + 1]);
+    else if (*next != '\0' && *next != '-')
+        usage_error(cli, "unknown command '%s %s'; after '%s' comes one of: %s", word, next, word,
+                    words);
     else
-        usage_error(cli, "'%s' needs a second word, like '%s list'", word, word);
+        usage_error(cli, "after '%s' comes one of: %s", word, words);
     return false;
 }
 

@@ -129,10 +129,51 @@ static const char *member_text(const json_t *json, const char *key)
     return json_string_value(json_object_get(json, key));
 }
 
+/* Prints the values that are allowed in place of a wrong one: all of a few, of many those that
+ * begin like it. */
+static void print_allowed(const json_t *allowed, const char *wrong)
+{
+    size_t n = strlen(wrong), same = 0, count = json_array_size(allowed), i;
+    json_t *word;
+    /* How far the closest goes along with it; the first letter alone says nothing. */
+    json_array_foreach(allowed, i, word)
+    {
+        const char *text = json_string_value(word);
+        size_t k = 0;
+        while (text != NULL && k < n && text[k] == wrong[k])
+            k++;
+        same = k > same ? k : same;
+    }
+    bool all = count <= 10;
+    if (count == 0 || (!all && same < 2))
+        return;
+    fputs(all ? "allowed:" : "did you mean:", stderr);
+    json_array_foreach(allowed, i, word)
+    {
+        const char *text = json_string_value(word);
+        if (text != NULL && (all || strncmp(text, wrong, same) == 0)) {
+            fputc(' ', stderr);
+            print_clean(stderr, text);
+        }
+    }
+    fputc('\n', stderr);
+}
+
 /* What a person can do about it, for the refusals that have one usual cause. */
 static void print_hint(const struct answer *answer, const struct request *request)
 {
-    if (answer->status == 401)
+    const char *type = member_text(answer->json, "type");
+    const char *value = member_text(answer->json, "value");
+    if (type == NULL)
+        type = "";
+    if (strcmp(type, "invalid_enum_value") == 0 && value != NULL)
+        print_allowed(json_object_get(answer->json, "allowed_values"), value);
+    else if (strcmp(type, "invalid_id") == 0)
+        fputs("an id is the whole text as it was printed, beginning with don:\n", stderr);
+    else if (strcmp(type, "missing_required_field") == 0 &&
+             strcmp(request->method, "events.publish") == 0)
+        fputs("a complete event of a type, ready to publish: revhook trigger TYPE\n", stderr);
+    else if (answer->status == 401)
         fputs("give the service's token: --token T or REVHOOK_TOKEN\n", stderr);
     else if (answer->status == 404 && strncmp(request->method, "clock.", 6) == 0)
         fputs("the clock can only be read and moved when the service runs with --clock virtual\n",

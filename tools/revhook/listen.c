@@ -282,6 +282,9 @@ static long now_ms(void)
 
 static void print_summary(void)
 {
+    /* On a terminal the cursor stands behind the ^C. */
+    if (!receiver.cli->json && isatty(STDOUT_FILENO))
+        putchar('\n');
     printf(receiver.cli->json ? "{\"received\":%ld,\"verified_signatures\":%ld,"
                                 "\"duplicates\":%ld,\"verify_requests\":%ld}\n"
                               : "%ld received, %ld verified signatures, %ld duplicates, "

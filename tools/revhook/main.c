@@ -75,13 +75,13 @@ static const struct option_row update_options[] = {
 };
 
 static const struct option_row wait_options[] = {
-    {"status", "S", "the status, or state of health, to wait for (required)", false},
+    {"status", "S", "the status, or state of health, to wait for; default active", false},
     {"timeout", "SECONDS", "give up after this; default 30", false},
     END,
 };
 
 static const struct option_row page_options[] = {
-    {"limit", "N", "so many a page", false},
+    {"limit", "N", "so many a page, at most 100", false},
     {"cursor", "C", "go on where an earlier page ended", false},
     {"all", NULL, "every page", false},
     END,
@@ -91,7 +91,7 @@ static const struct option_row delivery_list_options[] = {
     {"webhook", "ID", "only to this webhook", false},
     {"event", "ID", "only of this event", false},
     {"state", "S", "only these: pending, in_flight, held, delivered, failed, dropped", false},
-    {"limit", "N", "so many a page", false},
+    {"limit", "N", "so many a page, at most 100", false},
     {"cursor", "C", "go on where an earlier page ended", false},
     {"all", NULL, "every page", false},
     END,
@@ -208,15 +208,32 @@ static void print_command_help(const struct command *command)
             print_option(row);
 }
 
-static void print_help(void)
+/* Prints a line for each command, or for those whose first word is `group`. */
+static void print_commands(const char *group)
 {
-    puts("usage: revhook [options] COMMAND ...\n\n"
-         "Publishes events to a revhook service and looks after its webhooks.\n\ncommands:");
+    size_t n = group != NULL ? strlen(group) : 0;
+    puts("commands:");
     for (const struct command *c = commands; c->name != NULL; c++) {
         char left[64];
+        if (group != NULL && (strncmp(c->name, group, n) != 0 || c->name[n] != ' '))
+            continue;
         snprintf(left, sizeof left, "%s %s", c->name, c->positionals);
         printf("  %-30s  %s\n", left, c->help);
     }
+}
+
+static void print_group_help(const char *group)
+{
+    printf("usage: revhook %s COMMAND ...\n\n", group);
+    print_commands(group);
+    printf("\nrevhook %s COMMAND --help shows the options of a command.\n", group);
+}
+
+static void print_help(void)
+{
+    puts("usage: revhook [options] COMMAND ...\n\n"
+         "Publishes events to a revhook service and looks after its webhooks.\n");
+    print_commands(NULL);
     puts("\noptions, before the command or after it:");
     for (const struct option_row *row = global_options; row->name != NULL; row++)
         print_option(row);
@@ -234,6 +251,8 @@ int main(int argc, char **argv)
     case ARGS_HELP:
         if (cli.command != NULL)
             print_command_help(cli.command);
+        else if (cli.group != NULL)
+            print_group_help(cli.group);
         else
             print_help();
         break;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIMIT_MAX 100000
+#define LIMIT_MAX 100 /* what the service takes */
 
 /* Prints one page; returns its next_cursor as a copy, NULL when it was the last. */
 static char *print_page(const struct cli *cli, const struct page_list *list, const json_t *page,

@@ -54,6 +54,7 @@ struct cli {
     const char *token; /* sent as bearer token */
     bool json;         /* print raw answers */
     const struct command *command;
+    const char *group; /* with ARGS_HELP alone: the first word of the commands to show, or NULL */
     const char *positionals[POSITIONAL_MAX];
     int positional_count;
     struct given_option given[OPTIONS_MAX];
@@ -67,7 +68,8 @@ extern const struct option_row global_options[];
 
 enum args_result { ARGS_RUN, ARGS_HELP, ARGS_VERSION, ARGS_WRONG };
 
-/* Reads argv into *cli. ARGS_HELP: help is wanted, cli->command names the command or is NULL.
+/* Reads argv into *cli. ARGS_HELP: help is wanted, of cli->command, else of the commands that begin
+ * with cli->group, else (both NULL) of the program.
  * ARGS_WRONG: the error has been printed on stderr. */
 enum args_result args_parse(struct cli *cli, const struct command *commands, int argc, char **argv);
 

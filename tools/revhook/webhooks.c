@@ -295,10 +295,8 @@ static long now_ms(void)
 
 int webhooks_wait_run(const struct cli *cli)
 {
-    const char *wanted = args_value(cli, "status");
+    const char *wanted = args_has(cli, "status") ? args_value(cli, "status") : "active";
     long timeout_s = 30;
-    if (wanted == NULL)
-        return usage_error(cli, "webhooks wait needs --status");
     if (!args_number(cli, "timeout", 0, 86400, &timeout_s))
         return EXIT_USAGE;
     json_t *query = body_new();
