@@ -96,8 +96,8 @@ int http_listen(const char *address, char *url, size_t url_bytes, char *error, s
     for (const struct addrinfo *info = infos; info != NULL && fd < 0; info = info->ai_next)
         fd = bind_one(info);
     if (fd < 0)
-        snprintf(error, error_bytes, "listen: %.100s cannot be bound: %s", address,
-                 strerror(errno));
+        snprintf(error, error_bytes, "listen: %.100s cannot be bound: %s%s", address,
+                 strerror(errno), errno == EADDRINUSE ? " (choose another with --listen)" : "");
     freeaddrinfo(infos);
     if (fd >= 0 && !write_url(fd, url, url_bytes)) {
         snprintf(error, error_bytes, "listen: the address that was bound cannot be read");

@@ -215,7 +215,8 @@ static bool start(struct daemon *daemon, char *error, size_t error_bytes)
     LOG(starting, LOG_TEXT("version", REVHOOK_VERSION), LOG_TEXT("data", config->data),
         LOG_TEXT("clock", config->clock));
     if (config->dev)
-        LOG(developer_mode, LOG_TEXT("token_source", token_source(config)));
+        LOG(developer_mode, LOG_TEXT("token_source", token_source(config)),
+            LOG_TEXT("targets", "loopback and http allowed"));
     raise_descriptor_limit();
     daemon->listener =
         http_listen(config->listen, daemon->url, sizeof(daemon->url), error, error_bytes);

@@ -175,8 +175,8 @@ describe('--dev, tokens, addresses', () => {
     }
   });
 
-  inWorld('--dev says on stderr that it is developer mode', async ({ daemon }) => {
-    await until(() => /developer|dev mode/i.test(daemon.stderr), 2000, () => `a line about developer mode, saw ${daemon.stderr}`);
+  inWorld('--dev says on stderr that it is developer mode, and what that allows', async ({ daemon }) => {
+    await until(() => /developer_mode .*loopback and http allowed/.test(daemon.stderr), 2000, () => `a line about developer mode, saw ${daemon.stderr}`);
   });
 
   proves('without --dev and without a token it does not start', () => inFolder(async (dir) => {

@@ -134,7 +134,7 @@ static void addresses(void **state)
     assert_true(fd >= 0);
     assert_int_equal(strncmp(url, "http://127.0.0.1:", 17), 0);
     assert_int_equal(http_listen(url + 7, url, sizeof(url), error, sizeof(error)), -1);
-    assert_non_null(strstr(error, "in use"));
+    assert_non_null(strstr(error, "in use (choose another with --listen)"));
     close(fd);
     fd = http_listen("[::1]:0", url, sizeof(url), error, sizeof(error));
     assert_true(fd >= 0);
