@@ -46,6 +46,9 @@ void loop_step(struct sender_thread *thread, struct core_event *event);
 
 /* loop_mail.c */
 void loop_mails(struct sender_thread *thread, struct mail *mails);
+/* What the writer reported after the thread had ended: tells clients of changes that are durable.
+ */
+void loop_last_reports(struct sender_thread *thread, struct reports *reports);
 /* Ends a call. */
 void loop_answer(struct sender_thread *thread, struct update_call *call,
                  enum dispatch_result result);

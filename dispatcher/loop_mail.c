@@ -123,6 +123,19 @@ static void change_over(struct sender_thread *thread, struct hook *hook, bool co
         begin_next_calls(thread, hook);
 }
 
+void loop_last_reports(struct sender_thread *thread, struct reports *reports)
+{
+    for (unsigned i = 0; i < reports->count; i++) {
+        struct hook *hook = reports->at[i].hook;
+        if (reports->at[i].kind != REPORT_COMMITTED)
+            continue;
+        log_change(hook, &hook->core.status, &hook->core.proposed);
+        if (hook->current)
+            loop_answer(thread, hook->current, DISPATCH_OK);
+        hook->current = NULL;
+    }
+}
+
 static void accepted(struct sender_thread *thread, struct delivery_list deliveries)
 {
     for (struct delivery *next, *delivery = deliveries.head; delivery; delivery = next) {

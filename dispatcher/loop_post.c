@@ -201,9 +201,7 @@ unsigned sender_thread_join(struct sender_thread *thread)
 {
     if (thread->running)
         pthread_join(thread->thread, NULL);
-    size_t at = 0;
-    for (struct hook *hook; (hook = hook_map_next(&thread->hooks, &at));)
-        answer_waiting(thread, hook);
+    thread->running = false;
     return thread->core.in_flight;
 }
 
@@ -235,14 +233,16 @@ static void free_hook(struct hook *hook)
     hook_free(hook);
 }
 
-/* What came after its end: it is in the store, and nobody waits for it. */
+/* What came after its end: it is in the store, and nobody waits for it but the clients whose
+ * changes were committed last. */
 static void discard_mails(struct sender_thread *thread)
 {
     for (struct mail *next, *mail = mailbox_take(&thread->mailbox); mail; mail = next) {
         next = mail->next;
-        if (mail->kind == MAIL_REPORTS)
+        if (mail->kind == MAIL_REPORTS) {
+            loop_last_reports(thread, (struct reports *)(void *)mail);
             reports_free((struct reports *)(void *)mail);
-        else if (mail->kind == MAIL_UPDATE)
+        } else if (mail->kind == MAIL_UPDATE)
             loop_answer(thread, (struct update_call *)(void *)mail, DISPATCH_UNAVAILABLE);
         else if (mail->kind != MAIL_STOP)
             free(mail);
@@ -252,11 +252,14 @@ static void discard_mails(struct sender_thread *thread)
 void sender_thread_free(struct sender_thread *thread)
 {
     discard_mails(thread);
+    size_t at = 0;
+    for (struct hook *hook; (hook = hook_map_next(&thread->hooks, &at));)
+        answer_waiting(thread, hook);
     if (thread->operations)
         operations_free(thread->operations);
     sender_free(thread->sender);
     free_deliveries(thread->core.gone.head);
-    size_t at = 0;
+    at = 0;
     for (struct hook *hook; (hook = hook_map_next(&thread->hooks, &at));)
         free_hook(hook);
     hook_map_free(&thread->hooks);

@@ -102,8 +102,10 @@ bool sender_thread_run(struct sender_thread *thread);
 struct mailbox *sender_thread_mailbox(struct sender_thread *thread);
 /* Asks it to end: it starts nothing more and lets attempts in flight end for patience_ms. */
 void sender_thread_stop(struct sender_thread *thread, dur_ms patience_ms);
-/* Waits for its end; answers calls that are left; returns how many attempts were cut off. */
+/* Waits for its end; returns how many attempts were cut off. */
 unsigned sender_thread_join(struct sender_thread *thread);
+/* Frees it, which has ended. The writer must have ended before: only then is it known whether the
+ * changes that clients still wait for are durable, and they are told. */
 void sender_thread_free(struct sender_thread *thread);
 /* The earliest time at which its core wants to be woken. Any thread. */
 mono_ms sender_thread_deadline(struct sender_thread *thread);
