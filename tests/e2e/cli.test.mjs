@@ -253,12 +253,13 @@ describe('listen', () => {
     assert.equal((await post(receiver.url, '{"type":"verify","verify":{"challenge":7}}')).status, 200);
     assert.equal((await post(receiver.url, '}{')).status, 200);
     assert.equal((await post(receiver.url, `${'['.repeat(100000)}`)).status, 200);
-    assert.equal((await post(receiver.url, '{"type":"a\u001b[31m","id":"x\\u0000"}')).status, 200);
+    assert.equal((await post(receiver.url, '{"type":"a\u001b[31m\u009b31m\u00e9","id":"x\\u0000"}')).status, 200);
     assert.equal((await post(receiver.url, eventBody('e', { x: 'y'.repeat(1.9 * 1024 * 1024) }))).status, 200);
     const refused = await post(receiver.url, eventBody('e', { x: 'y'.repeat(2.1 * 1024 * 1024) })).catch((error) => error);
     assert.ok(refused.status === 413 || refused.code === 'ECONNRESET' || refused.code === 'EPIPE', String(refused));
     const end = await receiver.end();
-    assert.ok(!end.stdout.includes('\u001b'), 'no escape byte reaches the terminal');
+    assert.doesNotMatch(end.stdout, /[\u001b\u0080-\u009f]/, 'no escape reaches the terminal');
+    assert.match(end.stdout, /a\?\[31m\?31m\u00e9/, 'the rest does');
     assert.match(end.stdout, /\n5 received, /);
   });
 
@@ -428,7 +429,9 @@ describe('against a service', () => {
     assert.equal(result.code, 0, result.stderr);
     assert.equal(result.stdout, '');
     assert.match(result.stderr, /1001 events published, 0 deliveries/);
-    const listed = (await cli('events', 'list', '--limit', '3')).trim().split('\n');
+    const others = await run(['events', 'list', '--type', 'sync_unit_updated'], service);
+    assert.equal(others.stdout, '', 'none of another type');
+    const listed = (await cli('events', 'list', '--type', 'tag_updated', '--limit', '3')).trim().split('\n');
     assert.equal(listed.length, 4);
     assert.match(listed[1], /^\S+Z +tag_updated +0 +don:\S+:event\/\S+$/);
   });

@@ -44,15 +44,4 @@ void answer_free(struct answer *answer);
 /* Closes the connection. Once, at the end. */
 void call_end(void);
 
-/* A new empty object, never NULL. */
-json_t *body_new(void);
-
-/* Sets key to a string. Prints an error and returns false when the text is not UTF-8. NULL as text
- * sets nothing and is fine. */
-bool body_set(const struct cli *cli, json_t *body, const char *key, const char *text);
-
-/* Sets key to the array of the comma-separated words of text; the empty text gives []. Prints an
- * error and returns false on an empty word or invalid UTF-8. NULL sets nothing and is fine. */
-bool body_set_words(const struct cli *cli, json_t *body, const char *key, const char *text);
-
 #endif

@@ -5,6 +5,7 @@
  * service answers when everything that is due on the way has happened, which takes real time.
  * Failure modes: a duration it cannot read, and a service on the real clock (the hint says so).
  */
+#include "body.h"
 #include "call.h"
 #include "print.h"
 

@@ -5,6 +5,7 @@
  * each attempt: number, start, duration, HTTP status or reason, first line of the answer.
  * Failure modes are those of the call.
  */
+#include "body.h"
 #include "call.h"
 #include "pages.h"
 #include "print.h"
@@ -105,11 +106,9 @@ static void print_delivery(const json_t *delivery)
 static int show_delivery(const struct cli *cli, const char *method)
 {
     struct answer answer;
-    json_t *body = body_new();
-    if (!body_set(cli, body, "id", cli->positionals[0])) {
-        json_decref(body);
+    json_t *body = body_of_id(cli);
+    if (body == NULL)
         return EXIT_USAGE;
-    }
     bool good = call_json(cli, method, body, &answer);
     if (good && !cli->json)
         print_delivery(json_object_get(answer.json, "delivery"));

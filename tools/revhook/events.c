@@ -5,6 +5,7 @@
  * published (the text is cut out of the answer, not read into C numbers); list prints a table, a
  * page or with --all page after page. Failure modes are those of the call.
  */
+#include "body.h"
 #include "call.h"
 #include "jsontext.h"
 #include "pages.h"
@@ -30,11 +31,9 @@ static void print_plain(const char *label, struct span event, const char *member
 
 int events_get_run(const struct cli *cli)
 {
-    json_t *query = body_new();
-    if (!body_set(cli, query, "id", cli->positionals[0])) {
-        json_decref(query);
+    json_t *query = body_of_id(cli);
+    if (query == NULL)
         return EXIT_USAGE;
-    }
     char *body = json_dumps(query, JSON_COMPACT);
     json_decref(query);
     if (body == NULL)
@@ -77,5 +76,10 @@ int events_list_run(const struct cli *cli)
 {
     static const char *const titles[] = {"CREATED", "TYPE", "DELIVERIES", "EVENT", NULL};
     static const struct page_list list = {"events.list", "events", titles, event_row};
-    return pages_run(cli, &list, body_new());
+    json_t *filters = body_new();
+    if (!body_set(cli, filters, "type", args_value(cli, "type"))) {
+        json_decref(filters);
+        return EXIT_USAGE;
+    }
+    return pages_run(cli, &list, filters);
 }

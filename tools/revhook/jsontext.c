@@ -7,6 +7,8 @@
  */
 #include "jsontext.h"
 
+#include "print.h"
+
 #include <string.h>
 
 #define NESTING_MAX 512 /* far above what the service accepts */
@@ -116,12 +118,6 @@ bool jsontext_plain_string(struct span value, char *room, size_t room_bytes)
     return true;
 }
 
-static void print_raw(FILE *to, const char *p, const char *end)
-{
-    for (; p < end; p++)
-        fputc((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p, to);
-}
-
 static void new_line(FILE *to, int spaces)
 {
     fprintf(to, "\n%*s", spaces, "");
@@ -161,7 +157,7 @@ void jsontext_print(FILE *to, struct span value, int indent)
             const char *after = skip_value(p, end);
             if (after == NULL || after == p)
                 after = p + 1;
-            print_raw(to, p, after);
+            print_clean_bytes(to, p, (size_t)(after - p));
             p = after;
         }
     }

@@ -80,7 +80,8 @@ static const struct option_row wait_options[] = {
     END,
 };
 
-static const struct option_row page_options[] = {
+static const struct option_row event_list_options[] = {
+    {"type", "TYPE", "only of this type", false},
     {"limit", "N", "so many a page, at most 100", false},
     {"cursor", "C", "go on where an earlier page ended", false},
     {"all", NULL, "every page", false},
@@ -151,7 +152,8 @@ static const struct command commands[] = {
      "Asks five times a second. Ends with 0 when it is reached, with 1 when the time is over.",
      wait_options, webhooks_wait_run},
     {"events get", "ID", 1, 1, "show an event and its object", NULL, NULL, events_get_run},
-    {"events list", "", 0, 0, "list events, newest first", NULL, page_options, events_list_run},
+    {"events list", "", 0, 0, "list events, newest first", NULL, event_list_options,
+     events_list_run},
     {"deliveries get", "ID", 1, 1, "show a delivery and each of its attempts", NULL, NULL,
      deliveries_get_run},
     {"deliveries list", "", 0, 0, "list deliveries, newest first", NULL, delivery_list_options,

@@ -7,6 +7,7 @@
  */
 #include "pages.h"
 
+#include "body.h"
 #include "call.h"
 
 #include <stdlib.h>

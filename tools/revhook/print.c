@@ -1,7 +1,7 @@
 /*
  * print.c - fields, tables and text for a terminal.
  *
- * Everything that came over the network passes print_clean, so that a receiver's answer or an
+ * Everything that came over the network passes print_clean_bytes, so that a receiver's answer or an
  * event's text cannot send escape sequences to the terminal. Missing members print as nothing
  * (fields) or "-" (tables): a newer or older service is no reason to fail.
  */
@@ -12,12 +12,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+void print_clean_bytes(FILE *to, const char *at, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)at[i];
+        unsigned char after = i + 1 < length ? (unsigned char)at[i + 1] : 0;
+        if (c == 0xc2 && after >= 0x80 && after <= 0x9f) {
+            fputc('?', to); /* U+0080 to U+009F control a terminal as well */
+            i++;
+        } else {
+            fputc(c < 0x20 || c == 0x7f ? '?' : c, to);
+        }
+    }
+}
+
 void print_clean(FILE *to, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        fputc(c < 0x20 || c == 0x7f ? '?' : c, to);
-    }
+    print_clean_bytes(to, text, strlen(text));
 }
 
 void print_field(const char *label, const char *text)
@@ -71,7 +82,7 @@ void table_start(struct table *table, const char *const *titles)
 
 void table_cell(struct table *table, const char *text)
 {
-    size_t used = table->rows;
+    size_t used = table->cell_count;
     if (used == table->capacity) {
         table->capacity = table->capacity == 0 ? 256 : table->capacity * 2;
         table->cells = realloc(table->cells, table->capacity * sizeof table->cells[0]);
@@ -85,7 +96,7 @@ void table_cell(struct table *table, const char *text)
     size_t width = strlen(table->cells[used]);
     if (width > table->widths[column])
         table->widths[column] = width;
-    table->rows++;
+    table->cell_count++;
 }
 
 static void print_cell(const struct table *table, int column, const char *text)
@@ -99,22 +110,22 @@ static void print_cell(const struct table *table, int column, const char *text)
 
 void table_print(struct table *table)
 {
-    if (!table->begun && table->rows > 0)
+    if (!table->begun && table->cell_count > 0)
         for (int c = 0; c < table->columns; c++)
             print_cell(table, c, table->titles[c]);
-    table->begun = table->begun || table->rows > 0;
-    for (size_t i = 0; i < table->rows; i++) {
+    table->begun = table->begun || table->cell_count > 0;
+    for (size_t i = 0; i < table->cell_count; i++) {
         print_cell(table, (int)(i % (size_t)table->columns), table->cells[i]);
         free(table->cells[i]);
     }
-    table->rows = 0;
+    table->cell_count = 0;
 }
 
 void table_free(struct table *table)
 {
-    for (size_t i = 0; i < table->rows; i++)
+    for (size_t i = 0; i < table->cell_count; i++)
         free(table->cells[i]);
     free(table->cells);
     table->cells = NULL;
-    table->rows = table->capacity = 0;
+    table->cell_count = table->capacity = 0;
 }

@@ -14,6 +14,9 @@
 /* Prints text that came from elsewhere: control bytes (terminal escapes among them) become '?'. */
 void print_clean(FILE *to, const char *text);
 
+/* The same for `length` bytes, which may hold zero bytes too. */
+void print_clean_bytes(FILE *to, const char *at, size_t length);
+
 /* Prints "label     text" on stdout; nothing when text is NULL. */
 void print_field(const char *label, const char *text);
 
@@ -30,10 +33,10 @@ struct table {
     int columns;
     const char *titles[COLUMNS_MAX];
     size_t widths[COLUMNS_MAX]; /* the widest so far, kept from page to page */
-    char **cells;               /* rows * columns, owned */
-    size_t rows;
-    size_t capacity;
-    bool begun; /* the titles have been printed */
+    char **cells;               /* row by row, owned */
+    size_t cell_count;
+    size_t capacity; /* in cells */
+    bool begun;      /* the titles have been printed */
 };
 
 /* Sets up an empty table; titles is a NULL-terminated list of at most COLUMNS_MAX literals. */

@@ -11,6 +11,7 @@
  *
  * Refuses: to reach into arrays (set the whole array instead), and names with a dot in them.
  */
+#include "body.h"
 #include "call.h"
 #include "jsontext.h"
 #include "publish.h"

@@ -10,6 +10,7 @@
  *
  * Refuses: to judge addresses, event types and secrets; that is the service's business.
  */
+#include "body.h"
 #include "call.h"
 #include "print.h"
 #include "signature.h"
@@ -160,11 +161,9 @@ int webhooks_create_run(const struct cli *cli)
 
 int webhooks_get_run(const struct cli *cli)
 {
-    json_t *body = body_new();
-    if (!body_set(cli, body, "id", cli->positionals[0])) {
-        json_decref(body);
+    json_t *body = body_of_id(cli);
+    if (body == NULL)
         return EXIT_USAGE;
-    }
     return show_webhook(cli, "webhooks.get", body, args_has(cli, "show-secret"));
 }
 
@@ -197,7 +196,7 @@ int webhooks_list_run(const struct cli *cli)
             table_cell(&table, room);
             table_cell(&table, text_of(webhook, "url", room));
         }
-        if (table.rows == 0)
+        if (table.cell_count == 0)
             fputs("no webhooks\n", stderr);
         table_print(&table);
         table_free(&table);
@@ -273,11 +272,9 @@ int webhooks_update_run(const struct cli *cli)
 int webhooks_delete_run(const struct cli *cli)
 {
     struct answer answer;
-    json_t *body = body_new();
-    if (!body_set(cli, body, "id", cli->positionals[0])) {
-        json_decref(body);
+    json_t *body = body_of_id(cli);
+    if (body == NULL)
         return EXIT_USAGE;
-    }
     bool good = call_json(cli, "webhooks.delete", body, &answer);
     if (good && !cli->json) {
         print_field("deleted", cli->positionals[0]);
@@ -299,11 +296,9 @@ int webhooks_wait_run(const struct cli *cli)
     long timeout_s = 30;
     if (!args_number(cli, "timeout", 0, 86400, &timeout_s))
         return EXIT_USAGE;
-    json_t *query = body_new();
-    if (!body_set(cli, query, "id", cli->positionals[0])) {
-        json_decref(query);
+    json_t *query = body_of_id(cli);
+    if (query == NULL)
         return EXIT_USAGE;
-    }
     char *body = json_dumps(query, JSON_COMPACT);
     json_decref(query);
     if (body == NULL)
