@@ -6,7 +6,7 @@
  * ranges below, everything in IPv6 outside of 2000::/3, and at last the addresses of this host. The
  * ranges follow the IANA special-purpose address registries, with what those call reachable but
  * no webhook can be served from (relays, AS112), and the one public address that clouds use for
- * their own agent. What is not listed is allowed.
+ * a service of their own. What is not listed is allowed.
  *
  * The sender asks for every address just before it connects, so a name that resolves to something
  * else later, and a redirect or proxy inside of libcurl, meet the same judgement. This file opens

@@ -1,4 +1,4 @@
-// Corners of DevRev's contract that belong to no single call: the headers of its clients, the prefix of its own agents,
+// Corners of DevRev's contract that belong to no single call: the headers of its clients, the prefix /internal/,
 // query strings in every spelling, sizes, and what happens to a webhook's headers on the wire.
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
