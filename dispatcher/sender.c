@@ -302,6 +302,7 @@ struct sender *sender_new(const struct sender_options *options, char *error, siz
     curl_global_init(CURL_GLOBAL_DEFAULT); /* counts its callers; the handles would do it later, on
                                               many threads at once */
     sender->options = *options;
+    sender->epoll_fd = -1; /* not open yet */
     sender->signer = signer_create();
     if (!read_ca_store(sender, error, error_bytes) || !sender->signer ||
         !sender_poll_init(sender, error, error_bytes)) {

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -172,12 +173,26 @@ static void a_name_that_is_never_found_ends_in_time(void **state)
     sem_post(&may_answer); /* the look-up that was left behind */
 }
 
+/* It gives back what it has taken until then, and no descriptor of anybody else. */
+static void without_its_authorities_there_is_no_sender(void **state)
+{
+    struct sender_options options = {.user_agent = "test", .ca_file = "/nonexistent/ca.pem"};
+    char error[256] = "";
+    (void)state;
+    if (fcntl(0, F_GETFD) == -1)
+        assert_int_equal(open("/dev/null", O_RDONLY), 0);
+    assert_null(sender_new(&options, error, sizeof(error)));
+    assert_non_null(strstr(error, "/nonexistent/ca.pem"));
+    assert_int_not_equal(fcntl(0, F_GETFD), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_name_that_took_a_while_to_look_up_costs_no_attempt,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_name_that_is_never_found_ends_in_time, set_up, tear_down),
+        cmocka_unit_test(without_its_authorities_there_is_no_sender),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
