@@ -1,7 +1,8 @@
 /* From a request to its handler: one table, and the checks that are the same for all.
  *
  * Order of the checks: route, method, is the service stopping, authentication, rate, API version,
- * content type, JSON, kinds, unknown fields, missing fields; then the handler looks at values.
+ * content type, size, JSON, kinds, unknown fields, missing fields; then the handler looks at
+ * values. A body over request_bytes_max never gets here: http_request.c answers it.
  * Happy path: the table says who is allowed and which fields there are; the handler gets a tree
  * that has the right shape. Failure modes: each check answers by itself. Refuses: to normalise
  * paths; what is not in the table byte for byte is not there. */
