@@ -28,6 +28,11 @@
  */
 #define IDLE_SECONDS_MAX 4L
 
+/* How much may come besides the body: heads, interim ones too, and trailers, which libcurl keeps
+ * and does not limit by itself. A line takes memory beyond its own bytes. */
+#define HEAD_BYTES_MAX       (256 * 1024)
+#define HEAD_LINE_MORE_BYTES 64
+
 /* ---- callbacks ---- */
 
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
@@ -103,14 +108,22 @@ static size_t take_answer(char *data, size_t size, size_t count, void *context)
     return bytes;
 }
 
-/* One line of the answer's head. libcurl takes the end of the connection in the middle of a head
- * for its end; so whether the empty line came is seen here. A head of an interim answer (1xx) is
- * followed by another. */
+/* One line of the answer's head, or of what follows the body. libcurl takes the end of the
+ * connection in the middle of a head for its end; so whether the empty line came is seen here. A
+ * head of an interim answer (1xx) is followed by another. */
 static size_t take_head_line(char *line, size_t size, size_t count, void *context)
 {
     struct post *post = context;
     size_t bytes = size * count;
-    post->head_complete = bytes <= 2 && (line[0] == '\r' || line[0] == '\n');
+    post->head_seen_bytes += bytes + HEAD_LINE_MORE_BYTES;
+    if (post->head_seen_bytes > HEAD_BYTES_MAX) {
+        post->too_large = true;
+        return 0; /* ends the transfer */
+    }
+    if (bytes >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        post->head_complete = false; /* another one begins; lines behind the body are none */
+    else if (bytes <= 2 && (line[0] == '\r' || line[0] == '\n'))
+        post->head_complete = true;
     return bytes;
 }
 
@@ -206,7 +219,7 @@ static struct curl_slist *headers(struct post *post)
 void sender_start(struct sender *sender, struct post *post)
 {
     post->facts = (struct attempt_facts){.started_us = post->started_us};
-    post->answer_bytes = post->answer_seen_bytes = 0;
+    post->answer_bytes = post->answer_seen_bytes = post->head_seen_bytes = 0;
     post->too_large = post->denied = post->no_socket = false;
     post->head_complete = post->on_the_wire = false;
     /* The value is signed over the bytes that libcurl is about to send. It fails only without
@@ -266,7 +279,8 @@ static enum outcome outcome_of(const struct post *post, CURLcode code)
     case CURLE_PARTIAL_FILE: return OUTCOME_connection_reset;
     case CURLE_ABORTED_BY_CALLBACK:
         return post->denied ? OUTCOME_address_denied : OUTCOME_connection_reset;
-    case CURLE_OUT_OF_MEMORY:
+    case CURLE_OUT_OF_MEMORY: /* also what libcurl calls a line of a head that is too long for it */
+        return post->facts.http_status > 0 ? OUTCOME_response_too_large : OUTCOME_local_failure;
     case CURLE_FAILED_INIT: return OUTCOME_local_failure;
     default: return OUTCOME_malformed_response;
     }

@@ -37,7 +37,7 @@ struct post {
     CURL *easy;
     struct sender *sender;
     int64_t began_ms; /* clock_span_ms */
-    size_t answer_seen_bytes, answer_capacity;
+    size_t answer_seen_bytes, answer_capacity, head_seen_bytes;
     bool too_large, denied, no_socket, head_complete, on_the_wire;
     char signature[SIGNATURE_HEADER_BYTES];
     struct curl_slist header_nodes[3];

@@ -17,3 +17,23 @@ inWorld('an attempt is one POST: a connection that breaks without an answer is a
   assert.equal(later, 1);
   assert.equal(to.events().length, 2);
 });
+
+const HEAD = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n';
+for (const [what, raw, reason, httpStatus] of [
+  ['a whole answer with trailers is an acknowledgement', `${HEAD}X-Sum: 1\r\nX-More: 2\r\n\r\n`, null, 200],
+  ['trailers without an end are cut off', HEAD + 'X-Sum: 0123456789\r\n'.repeat(20000), 'response_too_large', 200],
+  ['many short trailers are cut off before they take much memory', HEAD + 'a:\r\n'.repeat(20000), 'response_too_large', 200],
+  ['a head without an end is cut off', `HTTP/1.1 200 OK\r\n${'X-Pad: 0123456789\r\n'.repeat(20000)}`, 'response_too_large', 200],
+  ['interim answers without an end are cut off', 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n'.repeat(20000), 'response_too_large', 103],
+  ['a line of the head without an end is the receiver\'s doing', `HTTP/1.1 200 OK\r\nX-Pad: ${'x'.repeat(300000)}`, 'response_too_large', 200],
+]) {
+  inWorld(what, async ({ daemon, to }) => {
+    const webhook = await daemon.activeWebhook(to);
+    to.onEvent = { raw };
+    const published = await daemon.publish(event());
+    await daemon.settle();
+    const { attempts } = await daemon.deliveryOf(published, webhook);
+    assert.deepEqual(attempts.map((attempt) => [attempt.reason, attempt.http_status]), [[reason, httpStatus]]);
+    assert.ok(attempts[0].duration_ms < 2500, `it did not take the time limit: ${attempts[0].duration_ms} ms`);
+  });
+}
