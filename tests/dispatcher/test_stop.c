@@ -31,18 +31,9 @@ static bool seen(void *context, const struct store_webhook *row)
     return true;
 }
 
-/* A change is on its way to the writer when the sender ends: the client must not be told that
- * nothing has changed, for the writer still commits it. */
-static void a_change_that_is_committed_last_is_answered_so(void **state)
+static struct dispatch *start(struct store *store, struct clock *clock)
 {
-    (void)state;
     char error[256];
-    struct store *store;
-    sem_init(&over, 0, 0);
-    sem_init(&reached, 0, 0);
-    sem_init(&go_on, 0, 0);
-    assert_int_equal(store_open_memory(&store), STORE_OK);
-    struct clock *clock = clock_real((struct instant){0, 0}, "");
     struct dispatch_options options = {
         .core = {.in_flight_max = 8,
                  .in_flight_per_webhook_max = 4,
@@ -68,6 +59,21 @@ static void a_change_that_is_committed_last_is_answered_so(void **state)
     };
     struct dispatch *dispatch = dispatch_start(&options, error, sizeof(error));
     assert_non_null(dispatch);
+    return dispatch;
+}
+
+/* A change is on its way to the writer when the sender ends: the client must not be told that
+ * nothing has changed, for the writer still commits it. */
+static void a_change_that_is_committed_last_is_answered_so(void **state)
+{
+    (void)state;
+    struct store *store;
+    sem_init(&over, 0, 0);
+    sem_init(&reached, 0, 0);
+    sem_init(&go_on, 0, 0);
+    assert_int_equal(store_open_memory(&store), STORE_OK);
+    struct clock *clock = clock_real((struct instant){0, 0}, "");
+    struct dispatch *dispatch = start(store, clock);
 
     const char *url = "http://127.0.0.1:1/"; /* no policy allows it, and no verify is planned */
     struct create_call create = {.call.done = done,
