@@ -91,10 +91,10 @@ void subscribers_commit(struct subscribers *subscribers)
         /* Deletion is the last thing that happens to a webhook, so its last note in this list finds
          * it deleted. */
         struct undo *undo = &subscribers->undo[i];
-        bool last = true;
+        bool last = undo->subscriber->state == WEBHOOK_DELETED; /* the rest need no search */
         for (uint32_t k = i + 1; k < subscribers->undo_count && last; k++)
             last = subscribers->undo[k].subscriber != undo->subscriber;
-        if (last && undo->subscriber->state == WEBHOOK_DELETED)
+        if (last)
             drop(subscribers, undo->subscriber);
     }
     subscribers->undo_count = 0;
