@@ -55,10 +55,23 @@ CREATE TABLE event(
     created_us INTEGER NOT NULL,
     first_delivery INTEGER NOT NULL,
     delivery_count INTEGER NOT NULL,
+    object INTEGER,                -- the number of the object that it is a version of; NULL: of none
     payload TEXT NOT NULL          -- last, so that long ones are not read through for the rest
 );
 CREATE INDEX event_by_type ON event(org, type);     -- lists of one type, newest first
 CREATE INDEX event_by_age ON event(created_us);     -- retention
+
+-- The last version of each object that webhooks.fetch can ask for. The number is made of its organisation and id
+-- (dispatcher/object.h). The payload stays with its event until retention takes that; what is kept then moves here.
+CREATE TABLE object(
+    number INTEGER PRIMARY KEY,
+    stands_for INTEGER,            -- of a display id: the number of the object; NULL: this is the object itself, and
+    alias INTEGER,                 -- the number of its display id; NULL: it has none
+    event INTEGER,                 -- the last version; NULL: the event is gone, and this was in it:
+    org TEXT,
+    type TEXT,
+    payload TEXT
+);
 
 CREATE TABLE delivery(
     key INTEGER PRIMARY KEY,

@@ -148,6 +148,18 @@ enum store_result store_webhook_status(struct store *store, int64_t webhook,
     return done(store, store->ops->webhook_status(store, webhook, status));
 }
 
+enum store_result store_webhook_look(struct store *store, int64_t webhook,
+                                     bool (*visit)(void *ctx, const struct store_webhook *row),
+                                     void *ctx)
+{
+    if (!sound(store))
+        return store->broken;
+    store->visiting = true;
+    enum store_result result = store->ops->webhook_look(store, webhook, visit, ctx);
+    store->visiting = false;
+    return done(store, result);
+}
+
 static bool terminal(unsigned state)
 {
     return state == DELIVERY_DELIVERED || state == DELIVERY_FAILED || state == DELIVERY_DROPPED;
@@ -173,6 +185,8 @@ enum store_result store_accept(struct store *store, struct store_event *event,
 {
     assert(event->type < EVENT_TYPE_COUNT && event->org.bytes > 0);
     assert(event->salt <= INT64_MAX);
+    assert(event->object_alias == 0 || event->object != 0);
+    assert(event->object == 0 || event->object_alias != event->object);
     for (uint32_t i = 0; i < target_count; i++) {
         bool open = targets[i].due != MONO_NEVER;
         assert(open ? targets[i].state == DELIVERY_PENDING : terminal(targets[i].state));
@@ -181,6 +195,25 @@ enum store_result store_accept(struct store *store, struct store_event *event,
     if (!sound(store))
         return store->broken;
     return done(store, store->ops->accept(store, event, targets, target_count));
+}
+
+enum store_result store_object_get(struct store *store, int64_t number,
+                                   bool (*visit)(void *ctx, const struct store_object *row),
+                                   void *ctx)
+{
+    if (!sound(store))
+        return store->broken;
+    store->visiting = true;
+    enum store_result result = store->ops->object_get(store, number, visit, ctx);
+    store->visiting = false;
+    return done(store, result);
+}
+
+enum store_result store_object_remove(struct store *store, int64_t number)
+{
+    if (!sound(store))
+        return store->broken;
+    return done(store, store->ops->object_remove(store, number));
 }
 
 enum store_result store_idempotency_find(struct store *store, struct store_bytes org,

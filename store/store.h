@@ -2,9 +2,9 @@
  * back-ends (store_sqlite.c, and store_memory.c for tests and the simulator); tests/store runs one
  * suite against both.
  *
- * Owns: rows of webhooks, events, deliveries, attempts and idempotency keys; the keys (numbers) of
- * events, deliveries and webhooks; the service's time line across restarts. Refuses: policy. It
- * does not know when a delivery is due again or whether a webhook degrades; it is told.
+ * Owns: rows of webhooks, events, deliveries, attempts, objects and idempotency keys; the keys
+ * (numbers) of events, deliveries and webhooks; the service's time line across restarts. Refuses:
+ * policy. It does not know when a delivery is due again or whether a webhook degrades; it is told.
  *
  * Writing: one thread, one `struct store`. Verbs are called between store_begin and store_commit;
  * what was told stands when store_commit has returned STORE_OK (SQLite: synchronous=FULL), and
@@ -76,6 +76,17 @@ struct store_event {
     wall_us created_us;
     int64_t first_delivery; /* given by the store: its deliveries have consecutive keys from here */
     uint32_t delivery_count;
+    /* For store_accept alone: it is the last version of an object from now on. Numbers for the
+     * object's id and its display id, see dispatcher/object.h; 0: none. */
+    int64_t object, object_alias;
+};
+
+/* The last version of an object: the event that brought it, or what is kept of that. */
+struct store_object {
+    struct store_bytes org;
+    enum event_type type;
+    struct store_bytes payload;
+    bool by_alias; /* it was asked for by its display id */
 };
 
 /* One delivery to insert. */
@@ -191,6 +202,10 @@ enum store_result store_webhook_configure(struct store *store, const struct stor
 /* Writes the status of a webhook. */
 enum store_result store_webhook_status(struct store *store, int64_t webhook,
                                        const struct webhook_status *status);
+/* Visits a webhook as this transaction has it, a deleted one too. */
+enum store_result store_webhook_look(struct store *store, int64_t webhook,
+                                     bool (*visit)(void *ctx, const struct store_webhook *row),
+                                     void *ctx);
 /* Ends every open delivery of the webhook with state and reason (of those open as a redelivery the
  * old end stands), but for the `except_count` keys in `except`. Sets *settled to how many (may be
  * NULL). */
@@ -199,9 +214,18 @@ enum store_result store_settle(struct store *store, int64_t webhook, enum delive
                                uint64_t *settled);
 
 /* Inserts an event and its deliveries, in the order of `targets`; sets event->key, first_delivery,
- * delivery_count. */
+ * delivery_count. With event->object: what is found under that number, and under object_alias, is
+ * this event from now on. An alias that an earlier version had and this one has not goes on to lead
+ * to the object. */
 enum store_result store_accept(struct store *store, struct store_event *event,
                                const struct store_target *targets, uint32_t target_count);
+/* Visits the last version of the object under a number, an alias or not, as this transaction has
+ * it. STORE_NOT_FOUND. */
+enum store_result store_object_get(struct store *store, int64_t number,
+                                   bool (*visit)(void *ctx, const struct store_object *row),
+                                   void *ctx);
+/* Forgets the object under a number, an alias or not; fine where there is none. */
+enum store_result store_object_remove(struct store *store, int64_t number);
 /* Finds what was answered under (org, key) and has not expired by `now`: STORE_OK or
  * STORE_NOT_FOUND. */
 enum store_result store_idempotency_find(struct store *store, struct store_bytes org,
@@ -228,8 +252,9 @@ enum store_result store_pending_after(struct store *store, int64_t webhook, mono
                                       bool (*visit)(void *ctx, const struct store_pending *row),
                                       void *ctx, bool *more);
 /* Removes up to `limit` events created before `before_us` that have no open delivery, with their
- * deliveries and attempts, and up to `limit` idempotency keys expired by `now`. *removed: how many
- * events or how many keys, whichever is more; so the caller goes on while it equals `limit`. */
+ * deliveries and attempts, and up to `limit` idempotency keys expired by `now`. Of an event that is
+ * the last version of an object the payload is kept for store_object_get. *removed: how many events
+ * or how many keys, whichever is more; so the caller goes on while it equals `limit`. */
 enum store_result store_purge(struct store *store, wall_us before_us, mono_ms now, unsigned limit,
                               unsigned *removed);
 

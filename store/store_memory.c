@@ -1,6 +1,6 @@
 /* The reference back-end: the contract of store.h in plain C, for tests and the simulator.
  *
- * Owns: five tables (store_memory_table.h) and, for each webhook, its open deliveries in the order
+ * Owns: six tables (store_memory_table.h) and, for each webhook, its open deliveries in the order
  * of (due, key).
  *
  * Happy path: a verb copies the row that it changes, changes the copy and puts it in place. Commit
@@ -55,6 +55,7 @@ static enum store_result memory_commit(struct store *store, struct instant now, 
     memory_table_commit(&m->events);
     memory_table_commit(&m->deliveries);
     memory_table_commit(&m->attempts);
+    memory_table_commit(&m->objects);
     memory_table_commit(&m->idempotency);
     return STORE_OK;
 }
@@ -66,6 +67,7 @@ static void memory_rollback(struct store *store)
     memory_table_rollback(&m->events);
     memory_table_rollback(&m->deliveries);
     memory_table_rollback(&m->attempts);
+    memory_table_rollback(&m->objects);
     memory_table_rollback(&m->idempotency);
 }
 
@@ -147,6 +149,19 @@ static enum store_result memory_webhook_status(struct store *store, int64_t webh
     return STORE_OK;
 }
 
+static enum store_result memory_webhook_look(struct store *store, int64_t webhook,
+                                             store_visit_webhook *visit, void *ctx)
+{
+    enum store_result result = memory_medium(store);
+    if (result != STORE_OK)
+        return result;
+    const struct store_webhook *row = memory_table_current(&memory(store)->webhooks, webhook);
+    if (row == NULL)
+        return STORE_NOT_FOUND;
+    visit(ctx, row);
+    return STORE_OK;
+}
+
 /* ---- idempotency ---- */
 
 static int64_t idempotency_place(struct memory_store *m, struct store_bytes org,
@@ -206,6 +221,8 @@ static void memory_close(struct store *store)
     memory_table_free(&m->events);
     memory_table_free(&m->deliveries);
     memory_table_free(&m->attempts);
+    memory_table_free(&m->objects);
+    memory_object_free(m);
     memory_table_free(&m->idempotency);
     for (size_t i = 0; i < m->open_capacity; i++)
         free(m->open[i].entries);
@@ -239,8 +256,11 @@ static const struct store_ops memory_ops = {
     .webhook_insert = memory_webhook_insert,
     .webhook_configure = memory_webhook_configure,
     .webhook_status = memory_webhook_status,
+    .webhook_look = memory_webhook_look,
     .settle = memory_settle,
     .accept = memory_accept,
+    .object_get = memory_object_get,
+    .object_remove = memory_object_remove,
     .idempotency_find = memory_idempotency_find,
     .idempotency_insert = memory_idempotency_insert,
     .record = memory_record,
@@ -266,6 +286,8 @@ enum store_result store_open_memory(struct store **store)
     m->base.ops = &memory_ops;
     m->deliveries.moved = memory_delivery_moved;
     m->deliveries.ctx = m;
+    m->objects.moved = memory_object_moved;
+    m->objects.ctx = m;
     *store = &m->base;
     return STORE_OK;
 }

@@ -149,6 +149,8 @@ enum store_result memory_accept(struct store *store, struct store_event *event,
     memory_keep(&copy->org, &end);
     memory_keep(&copy->payload, &end);
     memory_table_add(&m->events, copy);
+    if (event->object != 0)
+        memory_object_put(m, event);
     for (uint32_t i = 0; i < target_count; i++) {
         struct memory_delivery row = {.key = event->first_delivery + i,
                                       .event = event->key,
@@ -266,6 +268,8 @@ static void remove_event(struct memory_store *m, const struct store_event *event
         }
         memory_table_replace(&m->deliveries, key, NULL);
     }
+    if (event->object != 0)
+        memory_object_keep(m, event);
     memory_table_replace(&m->events, event->key, NULL);
 }
 

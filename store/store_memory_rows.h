@@ -28,6 +28,18 @@ struct memory_idempotency {
     struct store_idempotency row;
 };
 
+/* What is found under a number. A payload is here only once its event is gone. A row that is
+ * removed stays, empty, so that a number has one place for ever. */
+struct memory_object {
+    int64_t key; /* of this row */
+    int64_t number;
+    bool removed;
+    int64_t stands_for; /* of a display id: the number of the object; 0: this is the object */
+    int64_t alias;      /* the number of its display id, 0: none */
+    int64_t event;      /* 0: `kept` has what was in it */
+    struct store_object kept;
+};
+
 struct open_entry {
     mono_ms due;
     int64_t key;
@@ -40,7 +52,8 @@ struct open_list {
 
 struct memory_store {
     struct store base;
-    struct memory_table webhooks, events, deliveries, attempts, idempotency;
+    struct memory_table webhooks, events, deliveries, attempts, objects, idempotency;
+    void *object_places; /* a tree of places in `objects` by number, as the transaction sees it */
     struct open_list *open; /* of webhook k: open[k - 1], as the transaction sees it */
     size_t open_capacity;
     unsigned fail_after, fail_times;
@@ -81,6 +94,20 @@ enum store_result memory_pending_after(struct store *store, int64_t webhook, mon
                                        void *ctx, bool *more);
 enum store_result memory_purge(struct store *store, wall_us before_us, mono_ms now, unsigned limit,
                                unsigned *removed);
+
+/* Of the table of objects: keeps the tree right whatever happens to a row. */
+void memory_object_moved(void *ctx, const void *from, const void *to);
+/* Frees the tree. */
+void memory_object_free(struct memory_store *m);
+/* Makes an event, which has its key, the last version of its object. */
+void memory_object_put(struct memory_store *m, const struct store_event *event);
+/* Keeps what is needed of an event that is about to be removed. */
+void memory_object_keep(struct memory_store *m, const struct store_event *event);
+
+/* Ops of store_memory_object.c. */
+enum store_result memory_object_get(struct store *store, int64_t number, store_visit_object *visit,
+                                    void *ctx);
+enum store_result memory_object_remove(struct store *store, int64_t number);
 
 /* Ops of store_memory_read.c. */
 enum store_result memory_recover(struct store *store, store_visit_recover *visit, void *ctx);

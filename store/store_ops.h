@@ -14,6 +14,7 @@ typedef bool store_visit_event(void *ctx, const struct store_event *row);
 typedef bool store_visit_delivery(void *ctx, const struct store_delivery *row);
 typedef bool store_visit_attempt(void *ctx, const struct store_attempt *row);
 typedef bool store_visit_pending(void *ctx, const struct store_pending *row);
+typedef bool store_visit_object(void *ctx, const struct store_object *row);
 typedef bool store_visit_recover(void *ctx, const struct store_webhook *row, bool has_open);
 
 struct store_ops {
@@ -29,11 +30,16 @@ struct store_ops {
     enum store_result (*webhook_configure)(struct store *, const struct store_webhook *row);
     enum store_result (*webhook_status)(struct store *, int64_t webhook,
                                         const struct webhook_status *status);
+    enum store_result (*webhook_look)(struct store *, int64_t webhook, store_visit_webhook *visit,
+                                      void *ctx);
     enum store_result (*settle)(struct store *, int64_t webhook, enum delivery_state state,
                                 enum reason reason, const int64_t *except, size_t except_count,
                                 uint64_t *settled);
     enum store_result (*accept)(struct store *, struct store_event *event,
                                 const struct store_target *targets, uint32_t target_count);
+    enum store_result (*object_get)(struct store *, int64_t number, store_visit_object *visit,
+                                    void *ctx);
+    enum store_result (*object_remove)(struct store *, int64_t number);
     enum store_result (*idempotency_find)(struct store *, struct store_bytes org,
                                           struct store_bytes key, mono_ms now,
                                           struct store_idempotency *found);

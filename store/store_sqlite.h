@@ -3,8 +3,8 @@
  *
  * store_sqlite.c has connections and transactions, store_sqlite_open.c the opening,
  * store_sqlite_sql.c every statement, store_sqlite_rows.c the encoding of values,
- * store_sqlite_webhook.c and store_sqlite_delivery.c what the writing thread does,
- * store_sqlite_read.c and store_sqlite_list.c the readers. */
+ * store_sqlite_webhook.c, store_sqlite_delivery.c and store_sqlite_object.c what the writing thread
+ * does, store_sqlite_read.c and store_sqlite_list.c the readers. */
 #ifndef REVHOOK_STORE_STORE_SQLITE_H
 #define REVHOOK_STORE_STORE_SQLITE_H
 
@@ -20,6 +20,7 @@ enum sqlite_write {
     WRITE_ROLLBACK,
     WRITE_WEBHOOK_INSERT,
     WRITE_WEBHOOK_CONFIGURE,
+    WRITE_WEBHOOK_LOOK,
     WRITE_WEBHOOK_STATUS,
     WRITE_EVENT_INSERT,
     WRITE_DELIVERY_INSERT,
@@ -33,11 +34,16 @@ enum sqlite_write {
     WRITE_PENDING_BEHIND,
     WRITE_LIST,
     WRITE_LISTED,
+    WRITE_OBJECT_PUT,
+    WRITE_OBJECT_ALIAS,
+    WRITE_OBJECT_FIND,
+    WRITE_OBJECT_REMOVE,
     WRITE_IDEMPOTENCY_FIND,
     WRITE_IDEMPOTENCY_INSERT,
     WRITE_PURGE_FIND,
     WRITE_PURGE_ATTEMPTS,
     WRITE_PURGE_DELIVERIES,
+    WRITE_PURGE_OBJECT,
     WRITE_PURGE_EVENT,
     WRITE_PURGE_KEYS,
     WRITE_RECOVER,
@@ -155,11 +161,16 @@ enum store_result sqlite_webhook_insert(struct store *store, struct store_webhoo
 enum store_result sqlite_webhook_configure(struct store *store, const struct store_webhook *row);
 enum store_result sqlite_webhook_status(struct store *store, int64_t webhook,
                                         const struct webhook_status *status);
+enum store_result sqlite_webhook_look(struct store *store, int64_t webhook,
+                                      store_visit_webhook *visit, void *ctx);
 enum store_result sqlite_settle(struct store *store, int64_t webhook, enum delivery_state state,
                                 enum reason reason, const int64_t *except, size_t except_count,
                                 uint64_t *settled);
 enum store_result sqlite_accept(struct store *store, struct store_event *event,
                                 const struct store_target *targets, uint32_t target_count);
+enum store_result sqlite_object_get(struct store *store, int64_t number, store_visit_object *visit,
+                                    void *ctx);
+enum store_result sqlite_object_remove(struct store *store, int64_t number);
 enum store_result sqlite_idempotency_find(struct store *store, struct store_bytes org,
                                           struct store_bytes key, mono_ms now,
                                           struct store_idempotency *found);
@@ -175,6 +186,12 @@ enum store_result sqlite_purge(struct store *store, wall_us before_us, mono_ms n
                                unsigned *removed);
 enum store_result sqlite_recover(struct store *store, store_visit_recover *visit, void *ctx);
 enum store_result sqlite_open_count(struct store *store, uint64_t *count);
+
+/* Makes an event, which is inserted, the last version of its object. */
+enum store_result sqlite_object_put(struct sqlite_store *s, const struct store_event *event);
+/* Keeps the payload of an event that is about to be removed, if it is still the last version of the
+ * object of this number. */
+enum store_result sqlite_object_keep(struct sqlite_store *s, int64_t number, int64_t event);
 
 /* Ends a statement that was stepped to `code`: STORE_OK, or STORE_FAILED with its text. */
 enum store_result sqlite_read_finish(struct sqlite_reader *r, enum sqlite_read statement, int code);

@@ -39,7 +39,13 @@ enum store_result sqlite_accept(struct store *store, struct store_event *event,
     sqlite3_bind_int64(insert, 6, event->first_delivery);
     sqlite3_bind_int64(insert, 7, target_count);
     sqlite_bind_text(insert, 8, event->payload);
+    if (event->object != 0)
+        sqlite3_bind_int64(insert, 9, event->object);
+    else
+        sqlite3_bind_null(insert, 9);
     enum store_result result = sqlite_run(s, WRITE_EVENT_INSERT);
+    if (result == STORE_OK && event->object != 0)
+        result = sqlite_object_put(s, event);
     for (uint32_t i = 0; i < target_count && result == STORE_OK; i++) {
         sqlite3_bind_int64(delivery, 1, event->first_delivery + i);
         sqlite3_bind_int64(delivery, 2, event->key);
@@ -303,6 +309,7 @@ void sqlite_list_step(struct sqlite_store *s)
 
 struct old_event {
     int64_t key, first, behind; /* its deliveries: first .. behind - 1 */
+    int64_t object;             /* 0: none */
 };
 
 static enum store_result find_old(struct sqlite_store *s, wall_us before_us, unsigned limit,
@@ -318,6 +325,7 @@ static enum store_result find_old(struct sqlite_store *s, wall_us before_us, uns
         event->key = sqlite3_column_int64(find, 0);
         event->first = sqlite3_column_int64(find, 1);
         event->behind = event->first + sqlite3_column_int64(find, 2);
+        event->object = sqlite3_column_int64(find, 3);
     }
     if (code != SQLITE_DONE)
         result = sqlite_write_failed(s);
@@ -344,6 +352,8 @@ enum store_result sqlite_purge(struct store *store, wall_us before_us, mono_ms n
         result = remove_range(s, WRITE_PURGE_ATTEMPTS, &events[i]);
         if (result == STORE_OK)
             result = remove_range(s, WRITE_PURGE_DELIVERIES, &events[i]);
+        if (result == STORE_OK && events[i].object != 0)
+            result = sqlite_object_keep(s, events[i].object, events[i].key);
         sqlite3_bind_int64(s->statements[WRITE_PURGE_EVENT], 1, events[i].key);
         if (result == STORE_OK)
             result = sqlite_run(s, WRITE_PURGE_EVENT);

@@ -4,7 +4,8 @@
  * from end to end, and none may sort (tests/store/test_sqlite.c names the exceptions). INDEXED BY
  * makes a statement fail to prepare where its index is gone; CROSS JOIN keeps the order of the
  * tables. The tables are in schema/sqlite_0001.sql; the numbers of the parameters are those that
- * the verbs bind, in store_sqlite_webhook.c, store_sqlite_delivery.c and store_sqlite_read.c. */
+ * the verbs bind, in store_sqlite_webhook.c, store_sqlite_delivery.c, store_sqlite_object.c and
+ * store_sqlite_read.c. */
 #include "store/store_sqlite.h"
 
 const char *const sqlite_write_sql[WRITE_COUNT] = {
@@ -21,13 +22,14 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
     [WRITE_WEBHOOK_CONFIGURE] =
         "UPDATE webhook SET url = ?4, target = ?5, secret = ?6, headers = ?7, event_types = ?8,"
         " modified_us = ?21, modified_by = ?23, signature = ?24 WHERE key = ?1",
+    [WRITE_WEBHOOK_LOOK] = "SELECT " SQLITE_WEBHOOK_COLUMNS " FROM webhook WHERE key = ?1",
     [WRITE_WEBHOOK_STATUS] =
         "UPDATE webhook SET state = ?9, reason = ?10, verified = ?11, generation = ?12,"
         " consecutive_failures = ?13, verify_count = ?14, since_us = ?15, last_success_us = ?16,"
         " verify_since = ?17, verify_next = ?18, verify_until = ?19 WHERE key = ?1",
     [WRITE_EVENT_INSERT] = "INSERT INTO event(key, salt, org, type, created_us, first_delivery, "
-                           "delivery_count, payload)"
-                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                           "delivery_count, object, payload)"
+                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?8)",
     [WRITE_DELIVERY_INSERT] =
         "INSERT INTO delivery(key, event, webhook, state, reason, attempt_count, due, ended)"
         " VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, NULL)",
@@ -56,6 +58,21 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
         " WHERE d.webhook = ?1 AND d.due > ?2 ORDER BY d.due, d.key LIMIT ?4",
     [WRITE_LIST] = "UPDATE delivery SET listed = 1 WHERE key > ?1 AND key <= ?2",
     [WRITE_LISTED] = "UPDATE meta SET listed = ?1 WHERE id = 1",
+    [WRITE_OBJECT_PUT] =
+        "INSERT INTO object(number, alias, event) VALUES (?1, ?2, ?3) ON CONFLICT(number)"
+        " DO UPDATE SET stands_for = NULL, alias = ifnull(excluded.alias, alias),"
+        " event = excluded.event, org = NULL, type = NULL, payload = NULL",
+    [WRITE_OBJECT_ALIAS] =
+        "INSERT INTO object(number, stands_for) VALUES (?1, ?2) ON CONFLICT(number)"
+        " DO UPDATE SET stands_for = excluded.stands_for, alias = NULL, event = NULL, org = NULL,"
+        " type = NULL, payload = NULL WHERE stands_for IS NOT excluded.stands_for",
+    [WRITE_OBJECT_FIND] =
+        "SELECT o.number, o.alias, ifnull(e.org, o.org), ifnull(e.type, o.type),"
+        " ifnull(e.payload, o.payload) FROM object a CROSS JOIN object o"
+        " ON o.number = ifnull(a.stands_for, a.number) LEFT JOIN event e ON e.key = o.event"
+        " WHERE a.number = ?1 AND o.stands_for IS NULL",
+    [WRITE_OBJECT_REMOVE] = "DELETE FROM object WHERE number IN (?1, ?2)"
+                            " AND ifnull(stands_for, number) = ?1",
     [WRITE_IDEMPOTENCY_FIND] =
         "SELECT body_sha256, first_event, count, batch, expires FROM idempotency"
         " WHERE org = ?1 AND key = ?2 AND expires > ?3",
@@ -63,12 +80,16 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
         "INSERT OR REPLACE INTO idempotency(org, key, body_sha256, first_event, count, batch,"
         " expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [WRITE_PURGE_FIND] =
-        "SELECT key, first_delivery, delivery_count FROM event WHERE created_us < ?1"
+        "SELECT key, first_delivery, delivery_count, object FROM event WHERE created_us < ?1"
         " AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.key >= first_delivery"
         " AND d.key < first_delivery + delivery_count AND d.due IS NOT NULL)"
         " ORDER BY created_us LIMIT ?2",
     [WRITE_PURGE_ATTEMPTS] = "DELETE FROM attempt WHERE delivery >= ?1 AND delivery < ?2",
     [WRITE_PURGE_DELIVERIES] = "DELETE FROM delivery WHERE key >= ?1 AND key < ?2",
+    [WRITE_PURGE_OBJECT] =
+        "UPDATE object SET event = NULL,"
+        " (org, type, payload) = (SELECT org, type, payload FROM event WHERE key = ?2)"
+        " WHERE number = ?1 AND event = ?2",
     [WRITE_PURGE_EVENT] = "DELETE FROM event WHERE key = ?1",
     [WRITE_PURGE_KEYS] =
         "DELETE FROM idempotency WHERE (org, key) IN (SELECT org, key FROM idempotency"

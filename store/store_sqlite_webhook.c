@@ -121,6 +121,30 @@ enum store_result sqlite_webhook_status(struct store *store, int64_t webhook,
     return update_one(s, WRITE_WEBHOOK_STATUS);
 }
 
+enum store_result sqlite_webhook_look(struct store *store, int64_t webhook,
+                                      store_visit_webhook *visit, void *ctx)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    sqlite3_stmt *look = s->statements[WRITE_WEBHOOK_LOOK];
+    struct store_webhook row;
+    enum store_result result = STORE_OK;
+    sqlite3_bind_int64(look, 1, webhook);
+    int code = sqlite3_step(look);
+    if (code == SQLITE_DONE) {
+        result = STORE_NOT_FOUND;
+    } else if (code != SQLITE_ROW) {
+        result = sqlite_write_failed(s);
+    } else if (!sqlite_webhook_row(look, &row)) {
+        store_set_error(store, "webhook %lld has a word that this program does not know",
+                        (long long)webhook);
+        result = STORE_FAILED;
+    } else {
+        visit(ctx, &row);
+    }
+    sqlite3_reset(look);
+    return result;
+}
+
 /* ---- at start ---- */
 
 enum store_result sqlite_recover(struct store *store, store_visit_recover *visit, void *ctx)
