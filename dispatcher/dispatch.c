@@ -145,6 +145,11 @@ void dispatch_redeliver(struct dispatch *dispatch, struct redeliver_call *call)
     send_call(dispatch, &dispatch->writer.mailbox, &call->call, MAIL_REDELIVER);
 }
 
+void dispatch_fetch(struct dispatch *dispatch, struct fetch_call *call)
+{
+    send_call(dispatch, &dispatch->writer.mailbox, &call->call, MAIL_FETCH);
+}
+
 void dispatch_update(struct dispatch *dispatch, struct update_call *call)
 {
     struct sender_thread *sender = dispatch->senders[dispatch_sender_of(dispatch, call->webhook)];

@@ -17,6 +17,7 @@
 #include "dispatcher/egress.h"
 #include "dispatcher/mailbox.h"
 #include "dispatcher/sign_form.h"
+#include "dispatcher/text.h"
 #include "store/store.h"
 
 enum dispatch_result {
@@ -24,11 +25,13 @@ enum dispatch_result {
     DISPATCH_NOT_FOUND,  /* no such webhook or delivery (any more) */
     DISPATCH_CONFLICT,   /* redeliver: it is still open; publish: the idempotency key was used for
                             another body */
-    DISPATCH_NOT_ACTIVE, /* redeliver: its webhook is not active; `webhook_state` says what it is */
+    DISPATCH_NOT_ACTIVE, /* redeliver, fetch: the webhook is not active; `webhook_state` says what
+                            it is */
     DISPATCH_TOO_MANY_HEADERS,    /* update: more than WEBHOOK_HEADERS_MAX afterwards */
     DISPATCH_TOO_MANY_DELIVERIES, /* publish: more than batch_deliveries_max */
     DISPATCH_TOO_MANY_WEBHOOKS,   /* create: more than webhooks_max */
-    DISPATCH_BACKLOG,             /* publish: more than backlog_max are open; try again later */
+    DISPATCH_BACKLOG,             /* publish, fetch: more than backlog_max are open; try again
+                                     later */
     DISPATCH_UNAVAILABLE, /* the store cannot commit now, or the service is stopping; nothing has
                              changed */
 };
@@ -116,6 +119,16 @@ struct redeliver_call {
     enum webhook_state webhook_state; /* out, with DISPATCH_NOT_ACTIVE */
 };
 
+/* webhooks.fetch: the last published version of an object goes to the webhook, and to nobody else,
+ * as an event work_fetched or sla_tracker_fetched, subscribed or not; so does the answer that there
+ * is none. */
+struct fetch_call {
+    struct dispatch_call call;
+    int64_t webhook;                  /* checked by the caller to belong to its organisation */
+    struct text object;               /* its id or display id, UTF-8 */
+    enum webhook_state webhook_state; /* out, with DISPATCH_NOT_ACTIVE */
+};
+
 /* clock.advance; only with a virtual clock. One at a time: others wait in line. */
 struct advance_call {
     struct dispatch_call call;
@@ -142,7 +155,8 @@ struct dispatch_options {
     uint32_t batch_deliveries_max;
     uint64_t backlog_max, webhooks_max;
     dur_ms idempotency_ms, retention_ms;
-    const char *partition, *org; /* "dvrv-us-1", "dev0" */
+    const char *partition, *org;  /* "dvrv-us-1", "dev0" */
+    bool degraded_status_visible; /* `status` of webhooks in events may be "degraded" */
 };
 
 struct dispatch;
@@ -163,6 +177,7 @@ void dispatch_create(struct dispatch *dispatch, struct create_call *call);
 void dispatch_update(struct dispatch *dispatch, struct update_call *call);
 void dispatch_publish(struct dispatch *dispatch, struct publish_call *call);
 void dispatch_redeliver(struct dispatch *dispatch, struct redeliver_call *call);
+void dispatch_fetch(struct dispatch *dispatch, struct fetch_call *call);
 void dispatch_advance(struct dispatch *dispatch, struct advance_call *call);
 
 /* The answer to a create or update call that was DISPATCH_OK has gone out (or its client has gone):

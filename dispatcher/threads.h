@@ -75,6 +75,35 @@ void writer_stop(struct writer *writer);
 /* The list of reports to a sender in this transaction. */
 struct reports *writer_reports(struct writer *writer, int64_t webhook);
 
+/* ---- writer_accept.c: events become rows, within a transaction ---- */
+
+/* Whom an event goes to: the first `targets` of writer->targets. */
+struct fan_out {
+    uint32_t targets; /* deliveries */
+    uint32_t queued;  /* of those the ones that are due; the others have ended already */
+    uint32_t skipped; /* subscribers that get none */
+};
+
+/* The subscribers of a type in an organisation, by its number, but for the webhook `except` (0:
+ * none). */
+struct fan_out writer_fan_out(struct writer *writer, enum event_type type, uint32_t org,
+                              mono_ms due, int64_t except);
+/* One webhook, which is active, whatever it subscribed to. */
+struct fan_out writer_single_out(struct writer *writer, int64_t webhook, mono_ms due);
+/* Writes an event with its deliveries, notes it as the last version of its object, and reports the
+ * deliveries. `row` has org, type, payload and created_us; the rest of it is set. */
+enum store_result writer_accept(struct writer *writer, struct store_event *row,
+                                const struct fan_out *fan_out);
+
+/* ---- writer_events.c: events of the service itself, likewise ---- */
+
+/* Tells the subscribers of `type` (webhook_created, _updated or _deleted) of a change of `hook`
+ * that is part of this transaction. */
+enum store_result writer_own_event(struct writer *writer, enum event_type type,
+                                   const struct hook *hook, struct instant now);
+/* webhooks.fetch. */
+enum store_result writer_fetch(struct writer *writer, struct fetch_call *call);
+
 /* ---- writer_calls.c: what the API asks, within a transaction. On anything but STORE_OK the
  * transaction has failed. ---- */
 

@@ -1,9 +1,8 @@
 /* The writer's part of what clients ask: create, publish, redeliver. Each runs inside the
  * transaction of its batch.
  *
- * Owns: keys and salts of events, fan-out into rows, idempotency. Refuses: half a request; a
- * request that must not be carried out is answered before anything of it is written. */
-#include "dispatcher/secret.h"
+ * Owns: what a new webhook begins with, idempotency. Refuses: half a request; a request that must
+ * not be carried out is answered before anything of it is written. */
 #include "dispatcher/threads.h"
 
 #include <openssl/crypto.h>
@@ -78,7 +77,7 @@ enum store_result writer_create(struct writer *writer, struct create_call *call)
     report->hook = hook;
     report->answered_later = true;
     call->call.result = DISPATCH_OK;
-    return STORE_OK;
+    return writer_own_event(writer, EVENT_webhook_created, hook, now);
 }
 
 /* ---- events.publish ---- */
@@ -108,66 +107,6 @@ static bool replay(struct writer *writer, struct publish_call *call, struct inst
     return true;
 }
 
-/* Makes the rows of one event: writer->targets. */
-static uint32_t fan_out(struct writer *writer, enum event_type type, uint32_t org, mono_ms due,
-                        uint32_t *queued, uint32_t *skipped)
-{
-    const struct fanout_list *list = fanout_list(&writer->subscribers.index, type);
-    if (list->count > writer->targets_capacity) {
-        writer->targets_capacity = list->count * 2;
-        writer->targets =
-            hook_grow(writer->targets, writer->targets_capacity * sizeof(writer->targets[0]));
-    }
-    uint32_t count = 0;
-    *queued = 0;
-    *skipped = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        const struct subscriber *subscriber = list->at[i];
-        if (subscriber->org != org || subscriber->state == WEBHOOK_DELETED)
-            continue;
-        struct store_target target = {
-            .webhook = subscriber->webhook, .due = due, .state = DELIVERY_PENDING};
-        switch (fanout_verdict(subscriber->state)) {
-        case FANOUT_SKIP: ++*skipped; continue;
-        case FANOUT_FAIL:
-            target.due = MONO_NEVER;
-            target.state = DELIVERY_FAILED;
-            target.reason = REASON_webhook_degraded;
-            break;
-        case FANOUT_QUEUE: ++*queued; break;
-        }
-        writer->targets[count++] = target;
-    }
-    return count;
-}
-
-/* Hands the deliveries of an event, which are in writer->targets, to the reports of their senders.
- */
-static void report_deliveries(struct writer *writer, const struct store_event *row,
-                              uint32_t target_count)
-{
-    struct event_body *body =
-        event_body_new(row->key, row->salt, row->type, row->payload.at, row->payload.bytes);
-    for (uint32_t i = 0; i < target_count; i++) {
-        const struct store_target *target = &writer->targets[i];
-        if (target->due == MONO_NEVER)
-            continue;
-        struct hook *hook = hook_map_get(&writer->subscribers.hooks, target->webhook);
-        struct delivery *delivery =
-            hook_delivery_new(hook, body, row->first_delivery + i, target->due);
-        struct reports *reports = writer_reports(writer, target->webhook);
-        struct report *last = reports->count > 0 ? &reports->at[reports->count - 1] : NULL;
-        if (!last || last->kind != REPORT_ACCEPTED)
-            last = reports_add(reports, REPORT_ACCEPTED);
-        if (last->deliveries.tail)
-            last->deliveries.tail->next = delivery;
-        else
-            last->deliveries.head = delivery;
-        last->deliveries.tail = delivery;
-    }
-    event_body_drop(body);
-}
-
 /* How many deliveries a request leads to, before any of it is written. */
 static uint64_t count_deliveries(struct writer *writer, const struct publish_call *call,
                                  uint32_t org)
@@ -177,9 +116,8 @@ static uint64_t count_deliveries(struct writer *writer, const struct publish_cal
     uint32_t of_type[EVENT_TYPE_COUNT];
     for (uint32_t i = 0; i < call->event_count; i++) {
         enum event_type type = call->events[i].type;
-        uint32_t queued, skipped;
         if (!known[type])
-            of_type[type] = fan_out(writer, type, org, MONO_NEVER, &queued, &skipped);
+            of_type[type] = writer_fan_out(writer, type, org, MONO_NEVER, 0).targets;
         known[type] = true;
         count += of_type[type];
     }
@@ -189,33 +127,18 @@ static uint64_t count_deliveries(struct writer *writer, const struct publish_cal
 static enum store_result accept_event(struct writer *writer, const struct publish_call *call,
                                       uint32_t org, struct instant now, struct publish_event *event)
 {
-    uint32_t queued, skipped;
-    uint32_t targets = fan_out(writer, event->type, org, now.mono, &queued, &skipped);
-    uint64_t random;
-    if (secret_random_u64(&random) != 0)
-        return STORE_FAILED; /* without ids nothing can be accepted */
+    struct fan_out fan_out = writer_fan_out(writer, event->type, org, now.mono, 0);
     struct store_event row = {
-        .salt = random % IDS_SALT_END,
         .org = text_bytes(call->org),
         .type = event->type,
         .payload = {event->payload, event->payload_bytes},
         .created_us = now.wall,
     };
-    enum store_result result =
-        store_accept(writer->dispatch->options.store, &row, writer->targets, targets);
-    if (result != STORE_OK)
-        return result;
+    enum store_result result = writer_accept(writer, &row, &fan_out);
     event->key = row.key;
     event->salt = row.salt;
-    event->delivery_count = targets;
-    writer->open += queued;
-    if (queued > 0)
-        report_deliveries(writer, &row, targets);
-    writer->tally.events_accepted_total++;
-    writer->tally.deliveries_created_total += targets;
-    writer->tally.deliveries_failed_total += targets - queued;
-    writer->tally.events_skipped_total += skipped;
-    return STORE_OK;
+    event->delivery_count = fan_out.targets;
+    return result;
 }
 
 enum store_result writer_publish(struct writer *writer, struct publish_call *call)

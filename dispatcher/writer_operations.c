@@ -98,7 +98,11 @@ static enum store_result change(struct writer *writer, const struct operation *o
                        config ? &config->event_types : NULL);
     reports_add(writer_reports(writer, operation->webhook), REPORT_COMMITTED)->hook =
         operation->hook;
-    return STORE_OK;
+    if (!operation->change.command || operation->change.modified_us == 0)
+        return STORE_OK; /* nothing that a client changed */
+    bool deleted = operation->change.status.state == WEBHOOK_DELETED;
+    return writer_own_event(writer, deleted ? EVENT_webhook_deleted : EVENT_webhook_updated,
+                            operation->hook, clock_now(writer->dispatch->options.clock));
 }
 
 /* ---- refill ---- */

@@ -140,6 +140,7 @@ static struct dispatch_options dispatch_settings(const struct daemon *daemon)
         .retention_ms = config->retention_ms,
         .partition = API_PARTITION,
         .org = API_ORG,
+        .degraded_status_visible = config->degraded_status_visible,
     };
 }
 
