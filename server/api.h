@@ -67,6 +67,7 @@ void webhooks_get(struct api *api, struct http_request *request, struct json_t *
 void webhooks_list(struct api *api, struct http_request *request, struct json_t *root);
 void webhooks_update(struct api *api, struct http_request *request, struct json_t *root);
 void webhooks_delete(struct api *api, struct http_request *request, struct json_t *root);
+void webhooks_fetch(struct api *api, struct http_request *request, struct json_t *root);
 void events_publish(struct api *api, struct http_request *request, struct json_t *root);
 void events_get(struct api *api, struct http_request *request, struct json_t *root);
 void events_sample(struct api *api, struct http_request *request, struct json_t *root);

@@ -1,5 +1,5 @@
-/* What webhooks.create, update and delete share with get and list. Only api_webhooks*.c include
- * this. */
+/* What webhooks.create, update, delete and fetch share with get and list. Only api_webhooks*.c and
+ * api_fetch.c include this. */
 #ifndef REVHOOK_SERVER_API_WEBHOOKS_H
 #define REVHOOK_SERVER_API_WEBHOOKS_H
 

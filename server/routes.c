@@ -72,6 +72,12 @@ static const struct tree_field update_fields[] = {
     {0},
 };
 
+static const struct tree_field fetch_fields[] = {
+    {.name = "id", .kind = CANON_STRING, .required = true},
+    {.name = "object", .kind = CANON_STRING, .required = true},
+    {0},
+};
+
 static const struct tree_field events_list_fields[] = {
     {.name = "type", .kind = CANON_STRING},
     {.name = "cursor", .kind = CANON_STRING},
@@ -118,6 +124,7 @@ static const struct route routes[] = {
     {ROUTE_POST, "/webhooks.update", SCOPE_TOKEN, RATE_DEVREV, false, update_fields,
      webhooks_update},
     {ROUTE_POST, "/webhooks.delete", SCOPE_TOKEN, RATE_DEVREV, false, id_fields, webhooks_delete},
+    {ROUTE_POST, "/webhooks.fetch", SCOPE_TOKEN, RATE_DEVREV, false, fetch_fields, webhooks_fetch},
     {GET_OR_POST, "/clock.get", SCOPE_TOKEN, RATE_NONE, true, no_fields, clock_get},
     {ROUTE_POST, "/clock.advance", SCOPE_TOKEN, RATE_NONE, true, advance_fields, clock_advance},
     {ROUTE_GET, "/healthz", SCOPE_NONE, RATE_NONE, false, NULL, admin_healthz},

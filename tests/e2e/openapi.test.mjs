@@ -226,6 +226,7 @@ describe('the examples at the service', { skip }, () => {
       ['webhook/1jGzMh1N', `webhook/${short(main.id)}`],
       ['00000001aB3dE5', short(published.id)],
       ['webhook/Hce4XNX0:delivery/00000004hJ6mPz', offDelivery.id.split('devo/dev0:')[1]],
+      ['webhook/Hce4XNX0', `webhook/${short(off.id)}`],
       ['webhook/XfFIqdE4:delivery/00000005wC8nLs', slowDelivery.id.split('devo/dev0:')[1]],
       ['https://hooks.example.com/devrev', receiver.endpoint('/devrev').url],
     ];
@@ -382,6 +383,7 @@ describe('the examples at the service', { skip }, () => {
     const { url } = receiver.endpoint('/limits');
     const header = document.schema('webhook-header').properties;
     const { secret } = document.schema('webhooks-create-request').properties;
+    const { object } = document.schema('webhooks-fetch-request').properties;
     const long = (start, length) => start + 'x'.repeat(length - start.length);
     const create = (fields) => ['webhooks.create', { url, ...fields }];
     const headers = (count) => create({ headers: Array.from({ length: count }, (_, n) => ({ name: `x-${n}`, value: '' })) });
@@ -397,6 +399,8 @@ describe('the examples at the service', { skip }, () => {
       [document.schema('webhook-headers').maxItems, 1, headers],
       [secret.minLength, -1, (n) => create({ secret: 'x'.repeat(n) })],
       [secret.maxLength, 4, (n) => create({ secret: Buffer.alloc((n / 4) * 3 - (n === secret.maxLength ? 1 : 0), 7).toString('base64') })],
+      [object.minLength, -1, (n) => ['webhooks.fetch', real({ id: 'don:integration:dvrv-us-1:devo/dev0:webhook/1jGzMh1N', object: 'x'.repeat(n) })]],
+      [object.maxLength, 1, (n) => ['webhooks.fetch', real({ id: 'don:integration:dvrv-us-1:devo/dev0:webhook/1jGzMh1N', object: 'x'.repeat(n) })]],
       [document.schema('events-to-publish').properties.events.maxItems, 1, (n) => ['events.publish', { events: Array(n).fill(tag) }]],
       [document.schema('events-to-publish').properties.events.minItems, -1, (n) => ['events.publish', { events: Array(n).fill(tag) }]],
       [document.root.components.parameters['idempotency-key'].schema.maxLength, 1, (n) => ['events.publish', tag, { headers: { 'Idempotency-Key': 'k'.repeat(n) } }]],
