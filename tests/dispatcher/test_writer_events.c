@@ -47,16 +47,14 @@ static int64_t add_watcher(struct store *store, const char *id, const char *org)
         .secret = text_bytes("0123456789abcdef"),
         .headers = text_bytes("x-api-key: hidden\n"),
         .status = {.state = WEBHOOK_ACTIVE,
-                   .verified = true,
                    .generation = 1,
                    .verify_next = MONO_NEVER,
                    .verify_until = MONO_NEVER},
         .created_us = 1700000000000000,
         .modified_us = 1700000000000000,
     };
-    event_set_add(&row.event_types, EVENT_webhook_created);
-    event_set_add(&row.event_types, EVENT_webhook_updated);
-    event_set_add(&row.event_types, EVENT_webhook_deleted);
+    for (int type = EVENT_webhook_created; type <= EVENT_webhook_updated; type++)
+        event_set_add(&row.event_types, type);
     assert_int_equal(store_webhook_insert(store, &row), STORE_OK);
     return row.key;
 }
@@ -64,11 +62,7 @@ static int64_t add_watcher(struct store *store, const char *id, const char *org)
 static struct dispatch_options options(const struct bench *bench)
 {
     return (struct dispatch_options){
-        .core = {.in_flight_max = 8,
-                 .in_flight_per_webhook_max = 4,
-                 .window_max = 64,
-                 .memory_max = 64,
-                 .degrade_after = 5},
+        .core = {.in_flight_max = 8, .in_flight_per_webhook_max = 4, .memory_max = 64},
         .senders = 1,
         .store = bench->store,
         .clock = bench->clock,
