@@ -33,6 +33,14 @@ static void s14_fewer_deliveries(struct stream *s)
 {
     find(s, AUDIT_TOLD_EVENT, 1)->count = 2;
 }
+static void s14_never_reopened(struct stream *s)
+{
+    leave_out(s, find(s, AUDIT_SHOWN_DELIVERY, 2));
+    leave_out(s, find(s, AUDIT_POST, 2));
+    leave_out(s, find(s, AUDIT_POST_ENDED, 2));
+    find(s, AUDIT_KEPT_DELIVERY, 1)->attempts = 1;
+    find(s, AUDIT_KEPT_DELIVERY, 1)->redelivered = 0;
+}
 static void s15_after_delete(struct stream *s)
 {
     struct audit_event *kept = find(s, AUDIT_KEPT_DELIVERY, 1);
@@ -168,6 +176,7 @@ static const struct row rows[] = {
     ROW(S14, delivered, s14_told_before_durable),
     ROW(S14, delivered, s14_refused_and_durable),
     ROW(S14, delivered, s14_fewer_deliveries),
+    ROW(S14, reopened, s14_never_reopened),
     ROW(S15, deleted, s15_after_delete),
     ROW(S16, moved, s16_old_generation),
     ROW(S16, moved, s16_nothing_to_verify),

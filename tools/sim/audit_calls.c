@@ -34,8 +34,11 @@ static struct audit_call *new_call(struct audit *audit, const struct audit_event
 
 static void asked(struct audit *audit, const struct audit_event *event)
 {
-    const struct audit_call *call = new_call(audit, event);
+    struct audit_call *call = new_call(audit, event);
     struct audit_webhook *webhook = audit_webhook(audit, event->webhook);
+    const struct audit_delivery *delivery = audit_delivery(audit, event->delivery);
+    if (delivery)
+        call->redeliveries = delivery->redeliveries;
     if (event->kind == AUDIT_ASKED_CHANGE && webhook)
         webhook->asked[event->command & 3]++;
     if (event->kind != AUDIT_ASKED_PUBLISH)
@@ -118,11 +121,16 @@ static void told_create(struct audit *audit, const struct audit_event *event,
         audit_violation(audit, INVARIANT_S11, event, "this id belongs to another webhook");
 }
 
-static void told_redelivery(struct audit *audit, const struct audit_event *event)
+/* Told ok: it was opened since it was asked for, or opened and ended again in the same transaction,
+ * by a change that took its webhook out of the active state. */
+static void told_redelivery(struct audit *audit, const struct audit_event *event,
+                            const struct audit_call *call)
 {
     const struct audit_delivery *delivery = audit_delivery(audit, event->delivery);
-    if (event->ok && (!delivery || delivery->redeliveries == 0))
-        audit_violation(audit, INVARIANT_S14, event, "answered, and the store shows it not open");
+    const struct audit_webhook *webhook = delivery ? audit_webhook(audit, delivery->webhook) : NULL;
+    if (event->ok && (!webhook || (delivery->redeliveries == call->redeliveries &&
+                                   webhook->left_active_at_ms < call->at_ms)))
+        audit_violation(audit, INVARIANT_S14, event, "answered, and the store never opened it");
 }
 
 void audit_take_call(struct audit *audit, const struct audit_event *event)
@@ -142,7 +150,7 @@ void audit_take_call(struct audit *audit, const struct audit_event *event)
     case AUDIT_TOLD_PUBLISH: told_publish(audit, event, call); break;
     case AUDIT_TOLD_CREATE: told_create(audit, event, call); break;
     case AUDIT_TOLD_CHANGE: told_change(audit, event, call); break;
-    case AUDIT_TOLD_REDELIVERY: told_redelivery(audit, event); break;
+    case AUDIT_TOLD_REDELIVERY: told_redelivery(audit, event, call); break;
     default: assert(!"a kind without a case");
     }
 }

@@ -34,7 +34,8 @@ struct audit_webhook {
     int64_t first_started; /* greatest key whose first attempt began in this boot */
     int64_t settled_to;    /* deliveries up to this key ended with a change, or were in flight */
     mono_ms active_since;
-    mono_ms full_at; /* when it last had as many attempts in flight as it may */
+    int64_t left_active_at_ms; /* when it was last seen to become anything but active */
+    mono_ms full_at;           /* when it last had as many attempts in flight as it may */
     mono_ms must_at; /* something must have happened by then; MONO_NEVER: nothing is due */
     enum invariant must;
 };
@@ -69,6 +70,7 @@ struct audit_call {
     enum audit_kind kind;
     int64_t webhook, number, at_ms;
     uint32_t count, shown, url_tag, secret_tag;
+    uint32_t redeliveries; /* of its delivery, before */
     uint8_t command;
     bool failing; /* the store failed when it was asked */
 };

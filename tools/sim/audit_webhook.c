@@ -185,6 +185,8 @@ static void take_over(struct audit *audit, const struct audit_event *event,
         webhook->enough = webhook->streak >= audit->rules.degrade_after;
         if (event->state == WEBHOOK_ACTIVE)
             webhook->active_since = audit_line(audit);
+        else
+            webhook->left_active_at_ms = audit->at_ms;
         if (event->state == WEBHOOK_DEGRADED && old.state != WEBHOOK_DEGRADED)
             webhook->probes = 0;
         audit_expect(audit, webhook);

@@ -78,6 +78,7 @@ void disaster_strike(struct world *world)
     case FAULT_crashes_before_commit:
     case FAULT_crashes_after_commit:
     case FAULT_crashes_in_sender: world->crash = fault; break;
+    case FAULT_crashes_on_change: world->crash_on_change = true; break;
     case FAULT_disk_is_full: store_fails(world); break;
     case FAULT_medium_fails: store_hiccups(world); break;
     case FAULT_commits_are_slow: slow_down(world, &world->commit_slow_ms, 3000); break;
@@ -90,12 +91,22 @@ void disaster_strike(struct world *world)
     }
 }
 
+void disaster_watch(struct world *world, enum webhook_state state)
+{
+    world->tally->states[state]++;
+    if (world->crash_on_change && state != WEBHOOK_ACTIVE)
+        world_plan(world, world->now_ms + random_between(&world->random, 0, 3000), MOMENT_DEATH,
+                   true, 0, NULL);
+    world->crash_on_change &= state == WEBHOOK_ACTIVE;
+}
+
 void disaster_end(struct world *world)
 {
     disaster_heal(world);
     if (world->store) /* a hiccup that nobody met */
         store_memory_fail(world->store, 0, 0, STORE_FULL);
     world->crash = FAULT_COUNT;
+    world->crash_on_change = false;
     world->slow_ms = world->commit_slow_ms = 0;
 }
 

@@ -21,7 +21,8 @@
 /* A POST with what the network knows of it. */
 struct wire {
     struct post post; /* first */
-    int64_t number, began_ms;
+    int64_t number;
+    bool complete_2xx; /* in time; judged here, not by the service's own table */
     struct answer answer;
     struct wire *next_unused, *prev, *next;
 };
@@ -213,7 +214,6 @@ void network_send(struct world *world, struct post *post)
     struct wire *wire = (struct wire *)(void *)post;
     struct audit_event event = {.post = ++world->post_count, .webhook = post->webhook};
     wire->number = event.post;
-    wire->began_ms = world->now_ms;
     wire->answer = (struct answer){.outcome = OUTCOME_acknowledged};
     unsigned receiver = read_address(post, &event);
     if (post->delivery) {
@@ -236,6 +236,7 @@ void network_send(struct world *world, struct post *post)
     bool timed_out = took_ms > TIMEOUT_MS;
     if (timed_out)
         took_ms = TIMEOUT_MS + random_between(&world->random, 0, TIMEOUT_LATE_MS);
+    wire->complete_2xx = !timed_out && wire->answer.outcome == OUTCOME_acknowledged;
     set_facts(wire, took_ms, timed_out);
     world->posts_under_way++;
     world_plan(world, world->now_ms + took_ms, MOMENT_END, true, 0, post);
@@ -247,7 +248,7 @@ void network_ended(struct world *world, struct post *post)
     struct audit_event event = {
         .kind = post->delivery ? AUDIT_POST_ENDED : AUDIT_VERIFY_ENDED,
         .post = wire->number,
-        .ok = outcome_acknowledged(post->facts.outcome),
+        .ok = wire->complete_2xx,
         .ours = post->facts.outcome == OUTCOME_local_failure,
         .duration_ms = post->facts.duration_ms,
     };

@@ -129,7 +129,7 @@ static bool see_webhook(void *context, const struct store_webhook *row)
         return true;
     }
     if (old->kind == AUDIT_SHOWN_WEBHOOK ? old->state != event.state : true)
-        world->tally->states[event.state]++;
+        disaster_watch(world, event.state);
     *old = event;
     *add_row(observer) = event;
     return true;
@@ -145,7 +145,7 @@ static void see_deleted(struct world *world)
         old->state = WEBHOOK_DELETED;
         old->reason = REASON_webhook_deleted;
         old->until = MONO_NEVER;
-        world->tally->states[WEBHOOK_DELETED]++;
+        disaster_watch(world, WEBHOOK_DELETED);
         *add_row(observer) = *old;
     }
 }
@@ -305,7 +305,7 @@ static bool sum_attempt(void *context, const struct store_attempt *row)
 {
     struct audit_event *event = context;
     event->redelivered += row->redelivery;
-    event->acknowledged += outcome_acknowledged(row->outcome);
+    event->acknowledged += row->outcome == OUTCOME_acknowledged; /* the word, not its meaning */
     if (row->duration_ms > event->duration_ms)
         event->duration_ms = row->duration_ms;
     return true;

@@ -164,6 +164,10 @@ static void happen(struct world *world, const struct moment *moment)
     case MOMENT_HICCUPED: disaster_hiccuped(world); break;
     case MOMENT_BRISK: world->slow_ms = world->commit_slow_ms = 0; break;
     case MOMENT_RECEIVERS: receivers_change(world); break;
+    case MOMENT_DEATH:
+        if (!world->calm_now)
+            shell_crash(world);
+        break;
     case MOMENT_START: shell_start(world, moment->what != 0); break;
     }
 }

@@ -58,6 +58,7 @@ enum moment_kind {
     MOMENT_HICCUPED,  /* calls of the store fail no more */
     MOMENT_BRISK,     /* threads and commits are quick again */
     MOMENT_RECEIVERS, /* one of them draws another behaviour */
+    MOMENT_DEATH,     /* it dies */
     MOMENT_START,     /* the process is started */
 };
 
@@ -154,7 +155,8 @@ struct world {
     int running; /* the thread whose round it is; -1: none */
     unsigned slow_ms, commit_slow_ms;
     bool store_failing;
-    enum fault crash; /* planned for the next round of its thread; FAULT_COUNT: none */
+    enum fault crash;     /* planned for the next round of its thread; FAULT_COUNT: none */
+    bool crash_on_change; /* soon after a webhook has left the active state */
     bool calm_now;
     int64_t calm_at_ms;
     /* Outside. */
@@ -212,6 +214,8 @@ bool shell_at_rest(struct world *world);
 void disaster_strike(struct world *world);
 void disaster_heal(struct world *world);
 void disaster_hiccuped(struct world *world);
+/* A webhook has come into this state. */
+void disaster_watch(struct world *world, enum webhook_state state);
 /* No more of them. */
 void disaster_end(struct world *world);
 /* The process died; plans its next start. */
