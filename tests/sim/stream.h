@@ -66,6 +66,7 @@ void degraded(struct stream *stream);
 void switched_off(struct stream *stream);
 void deleted(struct stream *stream);
 void moved(struct stream *stream);
+void asked_again(struct stream *stream);
 void never_verified(struct stream *stream);
 void store_failed(struct stream *stream);
 void two_webhooks(struct stream *stream);

@@ -184,6 +184,23 @@ void moved(struct stream *stream)
     over(stream, 1);
 }
 
+/* A client asks to activate it while a verify request is under way: a new window. The echo of the
+ * first request comes then, and counts for nothing; the second one's does. */
+void asked_again(struct stream *stream)
+{
+    start(stream, true);
+    create(stream, 1);
+    verify(stream, 1, true);
+    struct audit_event late = stream->events[--stream->count];
+    change(stream, 50, 1, 0);
+    commit(stream, 1, WEBHOOK_UNVERIFIED, 1, stream->now_ms + 180000)->run_since = stream->now_ms;
+    told_change(stream, 50, true);
+    late.at_ms = stream->now_ms;
+    stream->events[stream->count++] = late;
+    activate(stream, 1, 1);
+    over(stream, 0);
+}
+
 /* Nobody echoes, and the window ends. */
 void never_verified(struct stream *stream)
 {

@@ -87,6 +87,10 @@ static void s6_old_echo(struct stream *s) /* degraded, and active again without 
 {
     find(s, AUDIT_VERIFY_ENDED, 3)->text[0] = '?';
 }
+static void s6_echo_of_another_window(struct stream *s)
+{
+    find(s, AUDIT_VERIFY_ENDED, 2)->text[0] = '?';
+}
 static void s7_short(struct stream *s)
 {
     find(s, AUDIT_VERIFY, 1)->text[21] = '\0';
@@ -181,6 +185,7 @@ static const struct row rows[] = {
     ROW(S6, delivered, s6_status_500),
     ROW(S6, delivered, s6_after_the_window),
     ROW(S6, degraded, s6_old_echo),
+    ROW(S6, asked_again, s6_echo_of_another_window),
     ROW(S7, delivered, s7_short),
     ROW(S7, degraded, s7_twice),
     ROW(S8, delivered, s8_no_2xx),

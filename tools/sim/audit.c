@@ -253,6 +253,7 @@ static void crashed(struct audit *audit)
     for (int64_t key = 1; key <= audit->webhook_max; key++) {
         audit->webhooks[key].in_flight = 0;
         audit->webhooks[key].first_started = 0;
+        audit->webhooks[key].streak_sure = 0;
     }
     audit_calls_lost(audit);
 }

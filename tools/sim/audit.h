@@ -44,7 +44,8 @@ enum invariant {
     X(ASKED_REDELIVERY, "call, delivery")                                                          \
     X(TOLD_REDELIVERY, "call, delivery, ok")                                                       \
     X(COMMITTED, "wall: a transaction is durable")                                                 \
-    X(SHOWN_WEBHOOK, "webhook, state, reason, generation, tags, types, until, failures")           \
+    X(SHOWN_WEBHOOK,                                                                               \
+      "webhook, state, reason, generation, tags, types, run_since, until, failures")               \
     X(SHOWN_EVENT, "event, salt, number, type, count")                                             \
     X(SHOWN_DELIVERY, "delivery, event, webhook, type, state, reason, open, redelivery")           \
     X(OPEN_DELIVERY, "delivery, webhook, attempts")                                                \
@@ -77,8 +78,8 @@ struct audit_event {
     wall_us wall;  /* what the machine's wall clock shows */
     int64_t call, webhook, event, delivery, post, number;
     uint64_t salt, hash, hash_again;
-    mono_ms until;
-    wall_us stamp; /* the timestamp in a body */
+    mono_ms until, run_since; /* of a verify run */
+    wall_us stamp;            /* the timestamp in a body */
     dur_ms duration_ms;
     uint32_t url_tag, secret_tag; /* numbers that stand for a url and a secret */
     uint32_t generation, count, limit, failures;

@@ -12,7 +12,7 @@
 struct audit_shown {
     uint8_t state, reason;
     uint32_t generation, url_tag, secret_tag, failures;
-    mono_ms until;
+    mono_ms run_since, until;
     struct event_set types;
 };
 
@@ -23,6 +23,7 @@ struct audit_webhook {
     uint8_t seen_states;            /* bit by state: was ever in it */
     uint32_t echoed_generation;     /* the last one that echoed rightly; 0: none */
     bool echoed_in_run;             /* since the present window or probing began */
+    unsigned run;                   /* counts windows and probings */
     bool delete_told;
     unsigned asked[4]; /* by enum webhook_command, ever */
     unsigned probes;   /* verify requests since it was degraded */
@@ -78,6 +79,7 @@ struct audit_call {
 struct audit_post {
     int64_t webhook, delivery; /* delivery 0: a verify request */
     uint32_t generation, n;
+    unsigned run; /* of the webhook, for a verify request */
     mono_ms line;
     int64_t at_ms;
     bool scheduled;

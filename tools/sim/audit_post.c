@@ -172,6 +172,8 @@ void audit_take_post_ended(struct audit *audit, const struct audit_event *event)
     if (event->duration_ms > 3100 || event->at_ms - post->at_ms > 3100)
         audit_violation(audit, INVARIANT_S5, &about, "an attempt took %" PRId64 " ms",
                         event->at_ms - post->at_ms);
+    if (webhook->in_flight >= audit->rules.in_flight_per_webhook_max)
+        webhook->full_at = audit_line(audit);
     webhook->in_flight--;
     audit->in_flight--;
     delivery->in_flight = false;

@@ -131,27 +131,33 @@ static void judge_window(struct audit *audit, const struct audit_event *event,
         audit_violation(audit, INVARIANT_L2, event, "the window ended early");
 }
 
+/* Whether somebody asked for this url or secret, and was not refused. */
+static bool has_cause(const struct audit *audit, const struct audit_event *event, uint32_t tag)
+{
+    for (int64_t number = audit->call_max; number > 0; number--) {
+        const struct audit_call *call = &audit->calls[number];
+        if (call->kind == AUDIT_ASKED_CHANGE && call->webhook == event->webhook &&
+            (call->url_tag == tag || call->secret_tag == tag) && call->state != CALL_REFUSED)
+            return true;
+    }
+    return false;
+}
+
 static void judge_tags(struct audit *audit, const struct audit_event *event,
                        const struct audit_webhook *webhook)
 {
     bool other =
         event->url_tag != webhook->now.url_tag || event->secret_tag != webhook->now.secret_tag;
-    if (event->state != WEBHOOK_DELETED && other && event->generation == webhook->now.generation)
+    if (other && event->generation == webhook->now.generation)
         audit_violation(audit, INVARIANT_S1, event,
                         "url or secret changed, the generation did not");
     if (event->generation != webhook->now.generation &&
         event->generation != webhook->now.generation + 1)
         audit_violation(audit, INVARIANT_T1, event, "a generation was left out");
-    for (int64_t number = audit->call_max; other && number > 0; number--) {
-        const struct audit_call *call = &audit->calls[number];
-        if (call->kind == AUDIT_ASKED_CHANGE && call->webhook == event->webhook &&
-            call->state == CALL_REFUSED &&
-            ((call->url_tag && call->url_tag == event->url_tag &&
-              call->url_tag != webhook->now.url_tag) ||
-             (call->secret_tag && call->secret_tag == event->secret_tag &&
-              call->secret_tag != webhook->now.secret_tag)))
-            audit_violation(audit, INVARIANT_T1, event, "a refused change has happened");
-    }
+    if ((event->url_tag != webhook->now.url_tag && !has_cause(audit, event, event->url_tag)) ||
+        (event->secret_tag != webhook->now.secret_tag &&
+         !has_cause(audit, event, event->secret_tag)))
+        audit_violation(audit, INVARIANT_T1, event, "nobody asked for it, or it was refused");
 }
 
 /* Whether the change ends what is queued. */
@@ -173,13 +179,15 @@ static void take_over(struct audit *audit, const struct audit_event *event,
         .url_tag = event->state == WEBHOOK_DELETED ? old.url_tag : event->url_tag,
         .secret_tag = event->state == WEBHOOK_DELETED ? old.secret_tag : event->secret_tag,
         .failures = event->failures,
+        .run_since = event->run_since,
         .until = event->until,
         .types = event->types,
     };
     webhook->seen_states |= (uint8_t)(1u << event->state);
     bool new_run = old.generation != event->generation || old.state != event->state ||
-                   old.until != event->until;
+                   old.until != event->until || old.run_since != event->run_since;
     if (new_run) {
+        webhook->run++;
         webhook->echoed_in_run = false;
         webhook->streak_sure = 0;
         webhook->enough = webhook->streak >= audit->rules.degrade_after;
@@ -274,6 +282,7 @@ void audit_take_verify(struct audit *audit, const struct audit_event *event)
         return;
     }
     post->generation = webhook->now.generation;
+    post->run = webhook->run;
     bool verifying =
         webhook->now.state == WEBHOOK_UNVERIFIED || webhook->now.state == WEBHOOK_DEGRADED;
     if (webhook->delete_told)
@@ -296,8 +305,8 @@ void audit_take_verify_ended(struct audit *audit, const struct audit_event *even
     if (event->duration_ms > 3100 || event->at_ms - post->at_ms > 3100)
         audit_violation(audit, INVARIANT_S5, event, "a verify request took %" PRId64 " ms",
                         event->at_ms - post->at_ms);
-    if (!webhook || post->generation != webhook->now.generation)
-        return;
+    if (!webhook || post->generation != webhook->now.generation || post->run != webhook->run)
+        return; /* too late: nothing comes of it */
     bool right = event->ok && strcmp(event->text, post->challenge) == 0 &&
                  audit_line(audit) < webhook->now.until && webhook->now.until != MONO_NEVER;
     if (right) {

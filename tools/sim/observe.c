@@ -100,7 +100,8 @@ static bool same(const struct audit_event *a, const struct audit_event *b)
 {
     return a->state == b->state && a->reason == b->reason && a->generation == b->generation &&
            a->url_tag == b->url_tag && a->secret_tag == b->secret_tag && a->until == b->until &&
-           a->failures == b->failures && memcmp(&a->types, &b->types, sizeof(a->types)) == 0;
+           a->run_since == b->run_since && a->failures == b->failures &&
+           memcmp(&a->types, &b->types, sizeof(a->types)) == 0;
 }
 
 static bool see_webhook(void *context, const struct store_webhook *row)
@@ -115,6 +116,7 @@ static bool see_webhook(void *context, const struct store_webhook *row)
         .reason = row->status.reason,
         .generation = row->status.generation,
         .failures = row->status.consecutive_failures,
+        .run_since = row->status.verify_since,
         .until = row->status.verify_until,
         .url_tag = tag_after(row->url, '/'),
         .secret_tag = tag_after(row->secret, '-'),
