@@ -7,8 +7,9 @@
  *
  * Failure modes: at the cap the listener is not read, so further clients wait in the kernel's queue
  * until one of ours closes; when no descriptor is left the listener rests for a moment instead of
- * spinning. libh2o never ends an idle connection at a shutdown by itself: at the end every socket
- * is shut down and the loop runs on until all are gone or a deadline passes.
+ * spinning. One address may hold a part of the connections; what it opens beyond is closed. libh2o
+ * never ends an idle connection at a shutdown by itself: at the end every socket is shut down and
+ * the loop runs on until all are gone or a deadline passes.
  *
  * Refuses: HTTP/2 (it is on by default in this library, even on plain text, and this version of it
  * lacks fixes), TLS, and to know what a request means. */
@@ -16,6 +17,7 @@
 
 #include "dispatcher/clock.h"
 #include "dispatcher/log.h"
+#include "dispatcher/secret.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -29,6 +31,7 @@
 #define CLOSE_PATIENCE_MS 200 /* for sockets that were shut down to be closed */
 #define STOPPING_CHECK_MS 10
 #define SERVER_NAME       "revhook"
+#define REMEMBERED_MAX    4096 /* addresses whose rate is known though they hold no connection */
 
 /* ---- connections ---- */
 
@@ -44,21 +47,30 @@ static void on_close(void *data)
         http->connections = connection->next;
     if (connection->next != NULL)
         connection->next->prev = connection->prev;
+    peers_leave(http->peers, connection->peer);
     free(connection);
     http->connection_count--;
     listen_again(http);
 }
 
-void http_connection_add(struct http *http, h2o_socket_t *sock)
+bool http_connection_add(struct http *http, h2o_socket_t *sock)
 {
-    struct connection *connection = h2o_mem_alloc(sizeof(*connection));
-    *connection = (struct connection){http, sock, NULL, http->connections};
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC}; /* it may be gone already */
+    struct peer *peer;
+    struct connection *connection;
+    h2o_socket_getpeername(sock, (struct sockaddr *)&address);
+    peer = peers_enter(http->peers, (struct sockaddr *)&address);
+    if (peer == NULL)
+        return false;
+    connection = h2o_mem_alloc(sizeof(*connection));
+    *connection = (struct connection){http, sock, peer, NULL, http->connections};
     if (http->connections != NULL)
         http->connections->prev = connection;
     http->connections = connection;
     http->connection_count++;
     sock->on_close.cb = on_close;
     sock->on_close.data = connection;
+    return true;
 }
 
 static void stop_listening(struct http *http)
@@ -68,13 +80,27 @@ static void stop_listening(struct http *http)
     http->listening = false;
 }
 
-static void log_full(struct http *http)
+/* Whether a line that was logged at `*logged_ms` (0: never) may be logged again; then it is now. */
+static bool log_again(int64_t *logged_ms)
 {
     int64_t now = clock_span_ms();
-    if (http->full_logged_ms != 0 && now - http->full_logged_ms < FULL_LOG_EVERY_MS)
-        return;
-    http->full_logged_ms = now;
-    LOG(connections_full, LOG_NUMBER("connections", http->connection_count));
+    if (*logged_ms != 0 && now - *logged_ms < FULL_LOG_EVERY_MS)
+        return false;
+    *logged_ms = now;
+    return true;
+}
+
+/* Closes a connection that is one too many of its address. The answer is for a client that reads
+ * before it sends; another one may see a reset. */
+static void refuse(struct http *http, h2o_socket_t *sock)
+{
+    static const char answer[] =
+        "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nRetry-After: 1\r\n"
+        "Content-Length: 0\r\n\r\n";
+    send(h2o_socket_get_fd(sock), answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    h2o_socket_close(sock);
+    if (log_again(&http->address_full_logged_ms))
+        LOG(address_full, LOG_NUMBER("connections", http->options.connections_per_address_max));
 }
 
 static void on_accept(h2o_socket_t *listener, const char *error)
@@ -88,7 +114,8 @@ static void on_accept(h2o_socket_t *listener, const char *error)
         int on = 1;
         if (http->connection_count >= http->options.connections_max) {
             stop_listening(http);
-            log_full(http);
+            if (log_again(&http->full_logged_ms))
+                LOG(connections_full, LOG_NUMBER("connections", http->connection_count));
             return;
         }
         sock = h2o_evloop_socket_accept(listener);
@@ -99,7 +126,10 @@ static void on_accept(h2o_socket_t *listener, const char *error)
             }
             return;
         }
-        http_connection_add(http, sock);
+        if (!http_connection_add(http, sock)) {
+            refuse(http, sock);
+            continue;
+        }
         setsockopt(h2o_socket_get_fd(sock), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         /* What was written before a close and is never taken must not stay in the kernel for long
          * either. */
@@ -230,11 +260,22 @@ static void *run(void *data)
     return NULL;
 }
 
+/* NULL without memory, or without random numbers. */
+static struct peers *make_peers(const struct http_options *options)
+{
+    struct peers_options peers = {
+        .per_address_max = options->connections_per_address_max,
+        .requests_per_minute = options->address_requests_per_minute,
+        .remembered_max = REMEMBERED_MAX,
+    };
+    return secret_random_u64(&peers.seed) == 0 ? peers_new(&peers) : NULL;
+}
+
 struct http *http_start(const struct http_options *options, char *error, size_t error_bytes)
 {
     struct http *http = calloc(1, sizeof(*http));
     int failed = ENOMEM;
-    if (http != NULL) {
+    if (http != NULL && (http->peers = make_peers(options)) != NULL) {
         http->options = *options;
         http->jobs_end = &http->jobs;
         pthread_mutex_init(&http->lock, NULL);
@@ -246,6 +287,8 @@ struct http *http_start(const struct http_options *options, char *error, size_t 
         snprintf(error, error_bytes, "the thread of the HTTP API cannot be started: %s",
                  strerror(failed));
         close(options->listener);
+        if (http != NULL)
+            peers_free(http->peers);
         free(http);
         return NULL;
     }
@@ -298,5 +341,6 @@ void http_stop(struct http *http, int64_t patience_ms)
     pthread_mutex_destroy(&http->lock);
     sem_destroy(&http->started);
     sem_destroy(&http->paused);
+    peers_free(http->peers);
     free(http);
 }

@@ -39,8 +39,10 @@ struct http_options {
     int listener; /* from http_listen; http_start takes it over, on error, too */
     size_t request_bytes_max;
     unsigned connections_max;
-    int64_t request_timeout_ms;  /* header and body to arrive; idle between requests */
-    int64_t response_timeout_ms; /* the client to take an answer */
+    unsigned connections_per_address_max;
+    int64_t address_requests_per_minute; /* of one address; 0: any number */
+    int64_t request_timeout_ms;          /* header and body to arrive; idle between requests */
+    int64_t response_timeout_ms;         /* the client to take an answer */
     /* On the loop's thread, for every request. Must answer it or hold it. */
     void (*handle)(void *ctx, struct http_request *request);
     /* On the loop's thread, when http_pause was called: the last chance to let go of what handle
@@ -87,6 +89,10 @@ struct text http_header(const struct http_request *request, const char *name);
 /* The request will be answered later, by whoever looks at *holder: it is set to the request now and
  * to NULL when the request goes away unanswered. Once per request. */
 void http_hold(struct http_request *request, struct http_request **holder);
+
+/* Counts the request for the address it came from, at `now_s` (whole Unix seconds). 0: within the
+ * limit; else in how many seconds the next one is. Once per request. */
+int64_t http_rate(const struct http_request *request, int64_t now_s);
 
 /* Adds a header to the answer to come. `name` is a literal in lower case; `value` is copied. */
 void http_answer_header(struct http_request *request, const char *name, const char *value);

@@ -3,6 +3,7 @@
 #define REVHOOK_SERVER_HTTP_INSIDE_H
 
 #include "server/http.h"
+#include "server/peers.h"
 
 #include <h2o.h>
 #include <h2o/http1.h>
@@ -16,6 +17,7 @@ _Static_assert(H2O_USE_LIBUV == 0,
 struct connection {
     struct http *http;
     h2o_socket_t *sock;
+    struct peer *peer;
     struct connection *prev, *next;
 };
 
@@ -33,10 +35,12 @@ struct http {
     bool listening;         /* the listener is being read */
     h2o_timeout_t accept_retry, answer_timeout, linger_timeout;
     h2o_timeout_entry_t accept_retry_entry;
+    struct peers *peers;
     struct connection *connections;
     unsigned connection_count;
-    unsigned request_count; /* given to `handle` and not gone yet */
-    int64_t full_logged_ms; /* when the cap was logged last */
+    unsigned request_count;         /* given to `handle` and not gone yet */
+    int64_t full_logged_ms;         /* when the cap was logged last */
+    int64_t address_full_logged_ms; /* when that of one address was */
     bool stopping;
     int64_t stop_at_ms;
 
@@ -47,8 +51,9 @@ struct http {
     h2o_multithread_message_t wake; /* on its way while `jobs` is not empty */
 };
 
-/* Puts a socket on the list of connections, and takes it off again when it is closed. */
-void http_connection_add(struct http *http, h2o_socket_t *sock);
+/* Puts a socket on the list of connections, and takes it off again when it is closed. False if its
+ * address holds as many as it may: the socket is still the caller's to close. */
+bool http_connection_add(struct http *http, h2o_socket_t *sock);
 
 /* Sets up the handler that makes requests of ours, and the filter that gives libh2o's own error
  * answers our form. */

@@ -51,7 +51,11 @@ static void on_request_gone(void *data)
     *linger = (struct lingering){.entry = {.cb = on_timeout}};
     linger->sock = h2o_evloop_socket_create(start->http->loop, start->fd, 0);
     linger->sock->data = linger;
-    http_connection_add(start->http, linger->sock);
+    if (!http_connection_add(start->http, linger->sock)) {
+        h2o_socket_close(linger->sock);
+        free(linger);
+        return;
+    }
     h2o_timeout_link(start->http->loop, &start->http->linger_timeout, &linger->entry);
     h2o_socket_read_start(linger->sock, on_read);
 }

@@ -110,6 +110,13 @@ struct text http_header(const struct http_request *request, const char *name)
     return (struct text){NULL, 0};
 }
 
+int64_t http_rate(const struct http_request *request, int64_t now_s)
+{
+    const h2o_socket_t *sock = request->req->conn->callbacks->get_socket(request->req->conn);
+    const struct connection *connection = sock->on_close.data; /* http.c's */
+    return peers_take(request->http->peers, connection->peer, now_s).retry_after_s;
+}
+
 void http_hold(struct http_request *request, struct http_request **holder)
 {
     assert(request->holder == NULL && request->status == 0);

@@ -188,6 +188,8 @@ static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
         .listener = daemon->listener,
         .request_bytes_max = (size_t)config->request_bytes_max,
         .connections_max = (unsigned)config->connections_max,
+        .connections_per_address_max = (unsigned)config->connections_per_address_max,
+        .address_requests_per_minute = config->rate_limit_address_per_minute,
         .request_timeout_ms = config->request_timeout_ms,
         .response_timeout_ms = config->response_timeout_ms,
         .handle = api_handle,

@@ -1,9 +1,9 @@
 /* From a request to its handler: one table, and the checks that are the same for all.
  *
- * Order of the checks: route, method, is the service stopping, authentication, rate, API version,
- * content type, size, JSON, kinds, unknown fields, missing fields; then the handler looks at
- * values. A body over request_bytes_max never gets here: http_request.c answers it.
- * Happy path: the table says who is allowed and which fields there are; the handler gets a tree
+ * Order of the checks: rate of the address, route, method, is the service stopping, authentication,
+ * rate, API version, content type, size, JSON, kinds, unknown fields, missing fields; then the
+ * handler looks at values. A body over request_bytes_max never gets here: http_request.c answers
+ * it. Happy path: the table says who is allowed and which fields there are; the handler gets a tree
  * that has the right shape. Failure modes: each check answers by itself. Refuses: to normalise
  * paths; what is not in the table byte for byte is not there. */
 #include "server/routes.h"
@@ -172,6 +172,13 @@ static bool is_allowed(const struct api *api, const struct route *route,
     return auth_accepts(http_header(request, "authorization"), api->config->token);
 }
 
+static void answer_too_many(struct http_request *request, int64_t retry_after_s)
+{
+    struct error error;
+    error_too_many(&error, retry_after_s);
+    error_answer(request, &error);
+}
+
 /* Counts a request, and says in its answer what is left. On false it is over the limit, and
  * answered. */
 static bool check_rate(struct api *api, const struct route *route, struct http_request *request)
@@ -183,11 +190,8 @@ static bool check_rate(struct api *api, const struct route *route, struct http_r
     http_answer_header_number(request, "x-ratelimit-limit", verdict.limit);
     http_answer_header_number(request, "x-ratelimit-remaining", verdict.remaining);
     http_answer_header_number(request, "x-ratelimit-reset", verdict.reset_s);
-    if (!verdict.allowed) {
-        struct error error;
-        error_too_many(&error, verdict.retry_after_s);
-        error_answer(request, &error);
-    }
+    if (!verdict.allowed)
+        answer_too_many(request, verdict.retry_after_s);
     return verdict.allowed;
 }
 
@@ -242,7 +246,10 @@ void api_handle(void *ctx, struct http_request *request)
 {
     struct api *api = ctx;
     const struct route *route = route_find(request->path);
-    if (route == NULL || (route->virtual_clock_only && !clock_is_virtual(api->clock))) {
+    int64_t retry_after_s = http_rate(request, clock_wall_real() / 1000000);
+    if (retry_after_s > 0) {
+        answer_too_many(request, retry_after_s);
+    } else if (route == NULL || (route->virtual_clock_only && !clock_is_virtual(api->clock))) {
         answer_message(request, 404, "route not found");
     } else if ((route->methods & route_method(request->method)) == 0) {
         http_answer_header(request, "allow",

@@ -75,7 +75,11 @@ static inline void count_after(void *ctx, int64_t number)
 static inline void handle(void *ctx, struct http_request *request)
 {
     struct world *world = ctx;
-    if (text_is(request->path, "/later")) {
+    int64_t retry_after_s = http_rate(request, 0);
+    if (retry_after_s > 0) {
+        http_answer_header_number(request, "x-wait", retry_after_s);
+        answer_text(request, "wait");
+    } else if (text_is(request->path, "/later")) {
         struct later *later = calloc(1, sizeof(*later));
         later->job.run = run_later;
         later->http = request->http;
@@ -106,13 +110,15 @@ static inline void on_pause(void *ctx)
     ((struct world *)ctx)->paused = true;
 }
 
-static inline int start(void **state)
+static inline int start_with(void **state, unsigned per_address_max, int64_t per_minute)
 {
     struct world *world = calloc(1, sizeof(*world));
     char url[300], error[512];
     struct http_options options = {
         .request_bytes_max = BODY_MAX,
         .connections_max = CAP,
+        .connections_per_address_max = per_address_max,
+        .address_requests_per_minute = per_minute,
         .request_timeout_ms = 300,
         .response_timeout_ms = 300,
         .handle = handle,
@@ -127,6 +133,11 @@ static inline int start(void **state)
     assert_non_null(world->http);
     *state = world;
     return 0;
+}
+
+static inline int start(void **state)
+{
+    return start_with(state, CAP, 0);
 }
 
 static inline int stop(void **state)

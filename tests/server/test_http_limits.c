@@ -25,6 +25,62 @@ static void connections_over_the_cap_wait(void **state)
     close(next);
 }
 
+/* Refused as one too many: told so, or a reset where it has sent something already. */
+static void assert_refused(int fd)
+{
+    char text[LINE_BYTES];
+    assert_true(hear(fd, text));
+    assert_non_null(strstr(text, "HTTP/1.1 429 "));
+    assert_non_null(strstr(text, "Retry-After: 1\r\n"));
+    assert_true(is_closed(fd));
+    close(fd);
+}
+
+static int start_with_two_an_address(void **state)
+{
+    return start_with(state, 2, 0);
+}
+
+static void connections_of_one_address_beyond_its_cap_are_closed(void **state)
+{
+    char text[LINE_BYTES];
+    int fds[2];
+    for (int round = 0; round < 3; round++) { /* what is closed is free again */
+        for (int i = 0; i < 2; i++) {
+            fds[i] = dial(*state);
+            say(fds[i], "GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
+            assert_true(hear(fds[i], text));
+            assert_non_null(strstr(text, "HTTP/1.1 200 OK"));
+        }
+        assert_refused(dial(*state));
+        assert_refused(dial(*state));
+        for (int i = 0; i < 2; i++) {
+            say(fds[i], "GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            assert_true(hear(fds[i], text));
+            assert_true(is_closed(fds[i]));
+            close(fds[i]);
+        }
+    }
+}
+
+static int start_with_three_a_minute(void **state)
+{
+    return start_with(state, CAP, 3);
+}
+
+static void requests_of_one_address_are_counted_over_its_connections(void **state)
+{
+    char text[LINE_BYTES];
+    for (int i = 0; i < 5; i++) {
+        int fd = dial(*state);
+        say(fd, "GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert_true(hear(fd, text));
+        assert_int_equal(strstr(text, "x-wait: 60\r\n") != NULL, i >= 3);
+        assert_true(is_closed(fd));
+        close(fd);
+    }
+}
+
 static void idle_and_slow_requests_are_cut_off(void **state)
 {
     int idle = dial(*state), slow = dial(*state);
@@ -157,6 +213,10 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(connections_over_the_cap_wait, start, stop),
+        cmocka_unit_test_setup_teardown(connections_of_one_address_beyond_its_cap_are_closed,
+                                        start_with_two_an_address, stop),
+        cmocka_unit_test_setup_teardown(requests_of_one_address_are_counted_over_its_connections,
+                                        start_with_three_a_minute, stop),
         cmocka_unit_test_setup_teardown(idle_and_slow_requests_are_cut_off, start, stop),
         cmocka_unit_test_setup_teardown(
             a_body_over_the_limit_is_refused_in_our_form_and_the_answer_arrives, start, stop),
