@@ -108,6 +108,8 @@ static const char *allowed_words(const struct config_row *row)
         return "plain json";
     if (row == &rows[CONFIG_log_level])
         return "debug info warn error";
+    if (row == &rows[CONFIG_close_after_body])
+        return "auto true false";
     if (row == &rows[CONFIG_signature_encoding])
         return "hex base64";
     if (row == &rows[CONFIG_signature_key])

@@ -41,8 +41,9 @@ struct http_options {
     unsigned connections_max;
     unsigned connections_per_address_max;
     int64_t address_requests_per_minute; /* of one address; 0: any number */
-    int64_t request_timeout_ms;          /* header and body to arrive; idle between requests */
-    int64_t response_timeout_ms;         /* the client to take an answer */
+    bool close_after_body;       /* take no further request from a connection that carried a body */
+    int64_t request_timeout_ms;  /* header and body to arrive; idle between requests */
+    int64_t response_timeout_ms; /* the client to take an answer */
     /* On the loop's thread, for every request. Must answer it or hold it. */
     void (*handle)(void *ctx, struct http_request *request);
     /* On the loop's thread, when http_pause was called: the last chance to let go of what handle
@@ -63,6 +64,9 @@ struct http_job {
  * success the descriptor, and `url` is "http://HOST:PORT" with the real port, as it can be dialled.
  * On error -1 and `error` says why. */
 int http_listen(const char *address, char *url, size_t url_bytes, char *error, size_t error_bytes);
+
+/* Whether a descriptor from http_listen is bound to an address of this host alone. */
+bool http_is_loopback(int listener);
 
 /* Starts the loop's thread; requests are handled from now on. On error NULL and `error` says why.
  */

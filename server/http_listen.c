@@ -77,6 +77,21 @@ static bool write_url(int fd, char *url, size_t url_bytes)
                     port) < (int)url_bytes;
 }
 
+bool http_is_loopback(int listener)
+{
+    struct sockaddr_storage bound = {.ss_family = AF_UNSPEC};
+    socklen_t bytes = sizeof(bound);
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (getsockname(listener, (struct sockaddr *)&bound, &bytes) != 0)
+        return false;
+    memcpy(&v4, &bound, sizeof(v4));
+    memcpy(&v6, &bound, sizeof(v6));
+    return bound.ss_family == AF_INET
+               ? ntohl(v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET
+               : bound.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+}
+
 int http_listen(const char *address, char *url, size_t url_bytes, char *error, size_t error_bytes)
 {
     const struct addrinfo hints = {

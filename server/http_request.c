@@ -202,7 +202,10 @@ void http_answer(struct http_request *request, int status, const char *content_t
     req->res.content_length = bytes.len;
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type,
                    strlen(content_type));
-    if (request->http->context.shutdown_requested)
+    /* With any other method than GET there may have been a body that this library did not see. */
+    if (request->http->context.shutdown_requested ||
+        (request->http->options.close_after_body &&
+         (req->entity.base != NULL || !text_is(request->method, "GET"))))
         req->http1_is_persistent = 0;
     start_timer(request);
     h2o_start_response(req, &our_generator);

@@ -181,6 +181,13 @@ static bool start_dispatch(struct daemon *daemon, char *error, size_t error_byte
     return daemon->dispatch != NULL;
 }
 
+static bool closes_after_body(const struct daemon *daemon)
+{
+    const char *setting = daemon->config.close_after_body;
+    return strcmp(setting, "auto") == 0 ? !http_is_loopback(daemon->listener)
+                                        : strcmp(setting, "true") == 0;
+}
+
 static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
 {
     const struct config *config = &daemon->config;
@@ -190,6 +197,7 @@ static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
         .connections_max = (unsigned)config->connections_max,
         .connections_per_address_max = (unsigned)config->connections_per_address_max,
         .address_requests_per_minute = config->rate_limit_address_per_minute,
+        .close_after_body = closes_after_body(daemon),
         .request_timeout_ms = config->request_timeout_ms,
         .response_timeout_ms = config->response_timeout_ms,
         .handle = api_handle,

@@ -110,15 +110,18 @@ static inline void on_pause(void *ctx)
     ((struct world *)ctx)->paused = true;
 }
 
-static inline int start_with(void **state, unsigned per_address_max, int64_t per_minute)
+/* What tests set of the options; the others are the same for all. */
+static inline int start_with(void **state, const struct http_options *set)
 {
     struct world *world = calloc(1, sizeof(*world));
     char url[300], error[512];
     struct http_options options = {
         .request_bytes_max = BODY_MAX,
         .connections_max = CAP,
-        .connections_per_address_max = per_address_max,
-        .address_requests_per_minute = per_minute,
+        .connections_per_address_max =
+            set->connections_per_address_max ? set->connections_per_address_max : CAP,
+        .address_requests_per_minute = set->address_requests_per_minute,
+        .close_after_body = set->close_after_body,
         .request_timeout_ms = 300,
         .response_timeout_ms = 300,
         .handle = handle,
@@ -137,7 +140,7 @@ static inline int start_with(void **state, unsigned per_address_max, int64_t per
 
 static inline int start(void **state)
 {
-    return start_with(state, CAP, 0);
+    return start_with(state, &(struct http_options){0});
 }
 
 static inline int stop(void **state)

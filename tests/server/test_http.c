@@ -108,6 +108,27 @@ static void the_end_comes_whatever_clients_do(void **state)
     close(open);
 }
 
+/* A socket that is bound to `address`, and listens to nobody. */
+static int bound_to(const char *address)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(inet_pton(AF_INET, address, &in.sin_addr), 1);
+    assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+    return fd;
+}
+
+static void loopback_is_this_host_alone(void **state)
+{
+    (void)state;
+    int any = bound_to("0.0.0.0"), other = bound_to("127.255.0.9");
+    assert_false(http_is_loopback(any));
+    assert_true(http_is_loopback(other));
+    assert_false(http_is_loopback(-1));
+    close(any);
+    close(other);
+}
+
 static void addresses(void **state)
 {
     static const char *const bad[] = {"",
@@ -133,12 +154,14 @@ static void addresses(void **state)
     int fd = http_listen("127.0.0.1:0", url, sizeof(url), error, sizeof(error));
     assert_true(fd >= 0);
     assert_int_equal(strncmp(url, "http://127.0.0.1:", 17), 0);
+    assert_true(http_is_loopback(fd));
     assert_int_equal(http_listen(url + 7, url, sizeof(url), error, sizeof(error)), -1);
     assert_non_null(strstr(error, "in use (choose another with --listen)"));
     close(fd);
     fd = http_listen("[::1]:0", url, sizeof(url), error, sizeof(error));
     assert_true(fd >= 0);
     assert_int_equal(strncmp(url, "http://[::1]:", 13), 0);
+    assert_true(http_is_loopback(fd));
     close(fd);
 }
 
@@ -152,6 +175,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_client_that_goes_while_its_answer_is_made, start, stop),
         cmocka_unit_test_setup_teardown(after_is_called_once_when_the_answer_is_out, start, stop),
         cmocka_unit_test_setup_teardown(the_end_comes_whatever_clients_do, start, stop),
+        cmocka_unit_test(loopback_is_this_host_alone),
         cmocka_unit_test(addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ static void assert_refused(int fd)
 
 static int start_with_two_an_address(void **state)
 {
-    return start_with(state, 2, 0);
+    return start_with(state, &(struct http_options){.connections_per_address_max = 2});
 }
 
 static void connections_of_one_address_beyond_its_cap_are_closed(void **state)
@@ -65,7 +65,7 @@ static void connections_of_one_address_beyond_its_cap_are_closed(void **state)
 
 static int start_with_three_a_minute(void **state)
 {
-    return start_with(state, CAP, 3);
+    return start_with(state, &(struct http_options){.address_requests_per_minute = 3});
 }
 
 static void requests_of_one_address_are_counted_over_its_connections(void **state)
