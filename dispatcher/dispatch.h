@@ -150,7 +150,9 @@ struct dispatch_options {
     size_t response_bytes_max, response_kept_bytes, challenge_bytes_max;
     bool top_level_challenge;
     struct sign_form sign_form; /* of webhooks that set none for themselves */
-    const char *ca_file;        /* "" : the system's */
+    const char *ca_file;        /* trusted besides the system's; "": none */
+    const char *target_cert_file,
+        *target_key_file; /* shown to targets that ask; NULL or "": none */
     const char *user_agent;
     uint32_t batch_deliveries_max;
     uint64_t backlog_max, webhooks_max;

@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,7 +41,7 @@ static const struct row rows[LOG_EVENT_COUNT] = {
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 static bool as_json;
-static enum log_level least_level = LOG_LEVEL_info;
+static atomic_int least_level = LOG_LEVEL_info; /* may change while threads log */
 
 struct line {
     char text[LINE_BYTES_MAX];
@@ -164,12 +165,17 @@ static void write_line(const struct line *line)
 void log_setup(bool json, enum log_level least)
 {
     as_json = json;
-    least_level = least;
+    log_set_level(least);
+}
+
+void log_set_level(enum log_level least)
+{
+    atomic_store_explicit(&least_level, (int)least, memory_order_relaxed);
 }
 
 bool log_wanted(enum log_event event)
 {
-    return rows[event].level >= least_level;
+    return (int)rows[event].level >= atomic_load_explicit(&least_level, memory_order_relaxed);
 }
 
 void log_write(enum log_event event, const struct log_field *fields, size_t field_count)

@@ -36,6 +36,9 @@ struct log_field {
 /* Sets form and least level, once, before threads are started. */
 void log_setup(bool json, enum log_level least);
 
+/* Changes the least level. Any thread. */
+void log_set_level(enum log_level least);
+
 /* Whether `event` would be written: spares the making of fields on hot paths. Any thread. */
 bool log_wanted(enum log_event event);
 

@@ -132,6 +132,8 @@ struct sender_thread *sender_thread_new(struct dispatch *dispatch, unsigned inde
         .egress = &options->egress,
         .user_agent = options->user_agent,
         .ca_file = options->ca_file,
+        .cert_file = options->target_cert_file,
+        .key_file = options->target_key_file,
         .sign_form = options->sign_form,
     };
     struct sender *sender = sender_new(&sender_options, error, error_bytes);

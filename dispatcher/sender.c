@@ -14,6 +14,7 @@
 #include "dispatcher/sender_inside.h"
 
 #include "dispatcher/log.h"
+#include "dispatcher/tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -127,11 +128,21 @@ static size_t take_head_line(char *line, size_t size, size_t count, void *contex
     return bytes;
 }
 
-static CURLcode use_shared_store(CURL *easy, void *ssl_ctx, void *context)
+/* A new connection's context: whom to trust, and what to show to those who ask; both were read
+ * once. */
+static CURLcode use_shared(CURL *easy, void *ssl_ctx, void *context)
 {
+    const struct sender *sender = context;
+    STACK_OF(X509) *chain = NULL;
     (void)easy;
-    SSL_CTX_set1_cert_store(ssl_ctx, context);
-    return CURLE_OK;
+    SSL_CTX_set1_cert_store(ssl_ctx, sender->ca_store);
+    if (!sender->identity)
+        return CURLE_OK;
+    SSL_CTX_get0_chain_certs(sender->identity, &chain);
+    return SSL_CTX_use_cert_and_key(ssl_ctx, SSL_CTX_get0_certificate(sender->identity),
+                                    SSL_CTX_get0_privatekey(sender->identity), chain, 1) == 1
+               ? CURLE_OK
+               : CURLE_OUT_OF_MEMORY;
 }
 
 /* ---- posts ---- */
@@ -159,8 +170,8 @@ static bool set_up(struct sender *sender, struct post *post)
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
     SET(CURLOPT_CAINFO, NULL);
     SET(CURLOPT_CAPATH, NULL);
-    SET(CURLOPT_SSL_CTX_FUNCTION, use_shared_store);
-    SET(CURLOPT_SSL_CTX_DATA, sender->ca_store);
+    SET(CURLOPT_SSL_CTX_FUNCTION, use_shared);
+    SET(CURLOPT_SSL_CTX_DATA, sender);
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     SET(CURLOPT_OPENSOCKETDATA, post);
     SET(CURLOPT_PREREQFUNCTION, before_request);
@@ -299,15 +310,27 @@ void sender_ended(struct post *post, CURLcode code)
 
 static bool read_ca_store(struct sender *sender, char *error, size_t error_bytes)
 {
-    sender->ca_store = X509_STORE_new();
     const char *file = sender->options.ca_file;
-    int read = sender->ca_store ? (file[0] ? X509_STORE_load_locations(sender->ca_store, file, NULL)
-                                           : X509_STORE_set_default_paths(sender->ca_store))
-                                : 0;
-    if (!read)
-        snprintf(error, error_bytes, "cannot read certificate authorities from %s",
-                 file[0] ? file : "the system");
-    return read == 1;
+    sender->ca_store = X509_STORE_new();
+    if (!sender->ca_store || X509_STORE_set_default_paths(sender->ca_store) != 1) {
+        snprintf(error, error_bytes, "cannot read the system's certificate authorities");
+        return false;
+    }
+    if (file[0] && X509_STORE_load_locations(sender->ca_store, file, NULL) != 1) {
+        snprintf(error, error_bytes, "ca_file: cannot read certificate authorities (PEM) from %s",
+                 file);
+        return false;
+    }
+    return true;
+}
+
+static bool read_identity(struct sender *sender, char *error, size_t error_bytes)
+{
+    const char *cert_file = sender->options.cert_file;
+    if (!cert_file || !cert_file[0])
+        return true;
+    sender->identity = tls_context(cert_file, sender->options.key_file, error, error_bytes);
+    return sender->identity != NULL;
 }
 
 struct sender *sender_new(const struct sender_options *options, char *error, size_t error_bytes)
@@ -318,8 +341,8 @@ struct sender *sender_new(const struct sender_options *options, char *error, siz
     sender->options = *options;
     sender->epoll_fd = -1; /* not open yet */
     sender->signer = signer_create();
-    if (!read_ca_store(sender, error, error_bytes) || !sender->signer ||
-        !sender_poll_init(sender, error, error_bytes)) {
+    if (!read_ca_store(sender, error, error_bytes) || !read_identity(sender, error, error_bytes) ||
+        !sender->signer || !sender_poll_init(sender, error, error_bytes)) {
         sender_free(sender);
         return NULL;
     }
@@ -339,6 +362,7 @@ void sender_free(struct sender *sender)
         free(post);
     }
     X509_STORE_free(sender->ca_store);
+    SSL_CTX_free(sender->identity);
     signer_destroy(sender->signer);
     free(sender->fds);
     free(sender);

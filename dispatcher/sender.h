@@ -49,8 +49,9 @@ struct sender_options {
     size_t response_bytes_max;
     const struct egress_policy *egress;
     const char *user_agent;
-    const char *ca_file;        /* "": the system's */
-    struct sign_form sign_form; /* of webhooks that set none for themselves */
+    const char *ca_file;              /* trusted besides the system's; "": none */
+    const char *cert_file, *key_file; /* shown to targets that ask for them; NULL or "": none */
+    struct sign_form sign_form;       /* of webhooks that set none for themselves */
 };
 
 /* Makes a sender; NULL, with `error`, if it cannot be. The options' pointers must live as long. */

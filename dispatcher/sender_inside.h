@@ -4,6 +4,7 @@
 
 #include "dispatcher/sender.h"
 
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #define SHARDS 8 /* libcurl multis of one sender: each looks through its own connections only */
@@ -25,6 +26,7 @@ struct sender {
     struct sender_options options;
     struct signer *signer;
     X509_STORE *ca_store;
+    SSL_CTX *identity; /* certificate and key of our own for targets; NULL: none */
     int epoll_fd;
     struct shard shards[SHARDS];
     struct watched_fd *fds; /* by descriptor */

@@ -78,6 +78,16 @@ void config_print(const struct config *config, FILE *out);
 /* Writes the usage text: options, and every key with default, bounds, unit and help. */
 void config_help(FILE *out);
 
+/* Settings that differ from those in force, by name, separated by spaces. */
+struct config_changes {
+    char taken[256]; /* reloadable: in force now */
+    char left[2048]; /* the others: they count from the next start on */
+};
+
+/* Compares `next`, as config_load gave it, with *config; moves over what is reloadable and differs.
+ * What was moved is in *config alone; `next` is still to be freed. */
+void config_take_over(struct config *config, struct config *next, struct config_changes *changes);
+
 /* ---- one row, for config_text.c and its tests ---- */
 
 /* Reads `text` as the value of `key` into *config (an earlier value is freed). On error false,
@@ -95,6 +105,7 @@ struct config_row {
     const char *default_text;
     int64_t min, max;
     const char *unit;
+    bool reloadable;
     const char *help;
 };
 

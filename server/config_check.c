@@ -6,6 +6,17 @@
 
 #include <string.h>
 
+/* A certificate is of no use without its key, nor the other way round. */
+static bool check_pair(const char *cert_name, const char *cert_file, const char *key_name,
+                       const char *key_file, char *error, size_t error_bytes)
+{
+    if ((cert_file[0] == 0) == (key_file[0] == 0))
+        return true;
+    snprintf(error, error_bytes, "%s and %s go together: set both, or neither", cert_name,
+             key_name);
+    return false;
+}
+
 /* A preset says all three; one of them that was set to something else contradicts it. */
 static bool check_signature(const struct config *config, char *error, size_t error_bytes)
 {
@@ -69,5 +80,9 @@ bool config_check(const struct config *config, char *error, size_t error_bytes)
         snprintf(error, error_bytes, "event_bytes_max must not be larger than request_bytes_max");
         return false;
     }
-    return check_signature(config, error, error_bytes);
+    return check_pair("tls_cert_file", config->tls_cert_file, "tls_key_file", config->tls_key_file,
+                      error, error_bytes) &&
+           check_pair("target_cert_file", config->target_cert_file, "target_key_file",
+                      config->target_key_file, error, error_bytes) &&
+           check_signature(config, error, error_bytes);
 }

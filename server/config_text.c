@@ -12,7 +12,7 @@
 
 static const struct config_row rows[CONFIG_KEY_COUNT] = {
 #define X(key, type, default_text, min, max, unit, reloadable, help) \
-    {#key, #type, default_text, min, max, unit, help},
+    {#key, #type, default_text, min, max, unit, reloadable, help},
 #include "../schema/config.def"
 #undef X
 };
@@ -250,7 +250,8 @@ static void help_row(FILE *out, const struct config_row *row)
     else
         fprintf(out, "%" PRId64 " to %" PRId64 "%s%s%s", row->min, row->max, *row->unit ? " " : "",
                 row->unit, strcmp(row->type, "SPANS") == 0 ? ", separated by commas" : "");
-    fprintf(out, "; default: %s\n", *row->default_text ? row->default_text : "(empty)");
+    fprintf(out, "; default: %s%s\n", *row->default_text ? row->default_text : "(empty)",
+            row->reloadable ? "; SIGHUP takes a new value in" : "");
 }
 
 void config_help(FILE *out)
@@ -278,9 +279,11 @@ void config_help(FILE *out)
             "file;\n"
             "its default. When the service is ready it prints one line: listening on "
             "http://HOST:PORT\n"
-            "Log lines go to stderr. SIGTERM and SIGINT end it in order. Exit status: 0 ended in "
-            "order;\n"
-            "1 could not start; 2 wrong option or setting.\n"
+            "(https with tls_cert_file). Log lines go to stderr. SIGTERM and SIGINT end it in "
+            "order. SIGHUP\n"
+            "reads file, environment and certificate again and takes in what may change while it "
+            "runs.\n"
+            "Exit status: 0 ended in order; 1 could not start; 2 wrong option or setting.\n"
             "\n"
             "Settings:\n");
     for (int key = 0; key < CONFIG_KEY_COUNT; key++)

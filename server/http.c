@@ -12,7 +12,7 @@
  * the loop runs on until all are gone or a deadline passes.
  *
  * Refuses: HTTP/2 (it is on by default in this library, even on plain text, and this version of it
- * lacks fixes), TLS, and to know what a request means. */
+ * lacks fixes), and to know what a request means. */
 #include "server/http_inside.h"
 
 #include "dispatcher/clock.h"
@@ -195,6 +195,7 @@ static void set_up(struct http *http)
     h2o_config_init(&http->config);
     http->config.http1.upgrade_to_http2 = 0;
     http->config.http1.req_timeout = (uint64_t)http->options.request_timeout_ms;
+    http->config.handshake_timeout = (uint64_t)http->options.request_timeout_ms;
     http->config.max_request_entity_size = http->options.request_bytes_max;
     http->config.server_name = h2o_iovec_init(H2O_STRLIT(SERVER_NAME));
     host = h2o_config_register_host(&http->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
@@ -207,7 +208,8 @@ static void set_up(struct http *http)
                      (uint64_t)http->options.response_timeout_ms);
     h2o_timeout_init(http->loop, &http->linger_timeout, LINGER_MS);
     http->accept_retry_entry.cb = on_accept_retry;
-    http->accept = (h2o_accept_ctx_t){.ctx = &http->context, .hosts = http->config.hosts};
+    http->accept = (h2o_accept_ctx_t){
+        .ctx = &http->context, .hosts = http->config.hosts, .ssl_ctx = http->options.tls};
     h2o_multithread_register_receiver(http->context.queue, &http->receiver, on_wake);
 
     http->listener =
@@ -289,6 +291,7 @@ struct http *http_start(const struct http_options *options, char *error, size_t 
         close(options->listener);
         if (http != NULL)
             peers_free(http->peers);
+        SSL_CTX_free(options->tls);
         free(http);
         return NULL;
     }
@@ -336,6 +339,7 @@ void http_stop(struct http *http, int64_t patience_ms)
     struct ending ending = {{do_stop, NULL}, http, patience_ms};
     http_post(http, &ending.job);
     pthread_join(http->thread, NULL);
+    SSL_CTX_free(http->accept.ssl_ctx); /* counted: connections that are left hold it, too */
     if (http->connection_count > 0)
         return; /* see tear_down */
     pthread_mutex_destroy(&http->lock);

@@ -14,6 +14,7 @@
 
 struct http;
 struct st_h2o_req_t;
+struct ssl_ctx_st;
 
 /* One request. The texts live as long as the request. */
 struct http_request {
@@ -36,7 +37,8 @@ struct http_request {
 };
 
 struct http_options {
-    int listener; /* from http_listen; http_start takes it over, on error, too */
+    int listener;           /* from http_listen; http_start takes it over, on error, too */
+    struct ssl_ctx_st *tls; /* from http_tls_new, taken over likewise; NULL: plain HTTP */
     size_t request_bytes_max;
     unsigned connections_max;
     unsigned connections_per_address_max;
@@ -61,9 +63,20 @@ struct http_job {
 /* ---- life; from the thread that starts the server ---- */
 
 /* Binds and listens on "HOST:PORT" (an IPv6 host in brackets; port 0: the system's choice). On
- * success the descriptor, and `url` is "http://HOST:PORT" with the real port, as it can be dialled.
- * On error -1 and `error` says why. */
-int http_listen(const char *address, char *url, size_t url_bytes, char *error, size_t error_bytes);
+ * success the descriptor, and `url` is "SCHEME://HOST:PORT" with the real port, as it can be
+ * dialled. On error -1 and `error` says why. */
+int http_listen(const char *address, const char *scheme, char *url, size_t url_bytes, char *error,
+                size_t error_bytes);
+
+/* What the server proves itself with: TLS 1.2 and newer, HTTP/1.1 alone, the certificate and key of
+ * these files (see dispatcher/tls.h). For http_start or http_tls_replace, which take it over. NULL,
+ * and `error` says why, if the files cannot be used. Any thread. */
+struct ssl_ctx_st *http_tls_new(const char *cert_file, const char *key_file, char *error,
+                                size_t error_bytes);
+
+/* New connections get this certificate from now on; open ones go on with the one they have. Only
+ * for a server that was started with one. Any thread. */
+void http_tls_replace(struct http *http, struct ssl_ctx_st *tls);
 
 /* Whether a descriptor from http_listen is bound to an address of this host alone. */
 bool http_is_loopback(int listener);

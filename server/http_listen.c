@@ -63,7 +63,7 @@ static int bind_one(const struct addrinfo *info)
 }
 
 /* Writes the address that `fd` is bound to as a url. */
-static bool write_url(int fd, char *url, size_t url_bytes)
+static bool write_url(int fd, const char *scheme, char *url, size_t url_bytes)
 {
     struct sockaddr_storage bound;
     socklen_t bytes = sizeof(bound);
@@ -73,7 +73,7 @@ static bool write_url(int fd, char *url, size_t url_bytes)
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return false;
     bool six = bound.ss_family == AF_INET6;
-    return snprintf(url, url_bytes, "http://%s%s%s:%s", six ? "[" : "", host, six ? "]" : "",
+    return snprintf(url, url_bytes, "%s://%s%s%s:%s", scheme, six ? "[" : "", host, six ? "]" : "",
                     port) < (int)url_bytes;
 }
 
@@ -92,7 +92,8 @@ bool http_is_loopback(int listener)
                : bound.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
 }
 
-int http_listen(const char *address, char *url, size_t url_bytes, char *error, size_t error_bytes)
+int http_listen(const char *address, const char *scheme, char *url, size_t url_bytes, char *error,
+                size_t error_bytes)
 {
     const struct addrinfo hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -120,7 +121,7 @@ int http_listen(const char *address, char *url, size_t url_bytes, char *error, s
         snprintf(error, error_bytes, "listen: %.100s cannot be bound: %s%s", address,
                  strerror(errno), errno == EADDRINUSE ? " (choose another with --listen)" : "");
     freeaddrinfo(infos);
-    if (fd >= 0 && !write_url(fd, url, url_bytes)) {
+    if (fd >= 0 && !write_url(fd, scheme, url, url_bytes)) {
         snprintf(error, error_bytes, "listen: the address that was bound cannot be read");
         close(fd);
         fd = -1;

@@ -3,8 +3,9 @@
  * Owns: the order in which the parts start and end, the signals, the exit codes. Happy path:
  * options, settings, the port, the store (locked), the clock that goes on from the last commit, the
  * dispatcher (recovery), the API's thread, then the one line on stdout. The main thread sleeps
- * until a signal. Then: no more connections, new requests are answered 503, attempts in flight may
- * end, everything is committed, answers go out, the store is closed.
+ * until a signal. SIGHUP reads the settings and the certificate again. SIGTERM or SIGINT ends it:
+ * no more connections, new requests are answered 503, attempts in flight may end, everything is
+ * committed, answers go out, the store is closed.
  *
  * Failure modes: a wrong option or setting is exit code 2, anything else that keeps it from
  * starting is 1, both with one sentence on stderr, and what was started is ended again. Refuses: to
@@ -32,6 +33,8 @@ struct daemon {
     struct egress_address own[OWN_ADDRESSES_MAX];
     char url[300];
     int listener;
+    char **argv;
+    int argc;
     struct store *store;
     struct clock *clock;
     struct dispatch *dispatch;
@@ -41,7 +44,7 @@ struct daemon {
 
 extern char **environ;
 
-static sigset_t end_signals(void)
+static sigset_t own_signals(void)
 {
     sigset_t signals;
     sigemptyset(&signals);
@@ -61,14 +64,14 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static void set_up_log(const struct config *config)
+static enum log_level log_settings(const struct config *config)
 {
     static const char *const levels[] = {"debug", "info", "warn", "error"};
     enum log_level least = LOG_LEVEL_info;
     for (int level = LOG_LEVEL_debug; level <= LOG_LEVEL_error; level++)
         if (strcmp(config->log_level, levels[level]) == 0)
             least = (enum log_level)level;
-    log_setup(strcmp(config->log_format, "json") == 0, least);
+    return least;
 }
 
 static const char *token_source(const struct config *config)
@@ -132,6 +135,8 @@ static struct dispatch_options dispatch_settings(const struct daemon *daemon)
         .top_level_challenge = config->top_level_challenge,
         .sign_form = sign_settings(config),
         .ca_file = config->ca_file,
+        .target_cert_file = config->target_cert_file,
+        .target_key_file = config->target_key_file,
         .user_agent = "revhook/" REVHOOK_VERSION,
         .batch_deliveries_max = (uint32_t)config->batch_deliveries_max,
         .backlog_max = (uint64_t)config->backlog_max,
@@ -188,10 +193,15 @@ static bool closes_after_body(const struct daemon *daemon)
                                         : strcmp(setting, "true") == 0;
 }
 
+static bool is_https(const struct config *config)
+{
+    return config->tls_cert_file[0] != 0;
+}
+
 static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
 {
     const struct config *config = &daemon->config;
-    const struct http_options options = {
+    struct http_options options = {
         .listener = daemon->listener,
         .request_bytes_max = (size_t)config->request_bytes_max,
         .connections_max = (unsigned)config->connections_max,
@@ -215,6 +225,9 @@ static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
                  store_error(daemon->store));
         return false;
     }
+    if (is_https(config) && (options.tls = http_tls_new(config->tls_cert_file, config->tls_key_file,
+                                                        error, error_bytes)) == NULL)
+        return false;
     daemon->listener = -1;
     daemon->http = http_start(&options, error, error_bytes);
     return daemon->http != NULL;
@@ -229,8 +242,8 @@ static bool start(struct daemon *daemon, char *error, size_t error_bytes)
         LOG(developer_mode, LOG_TEXT("token_source", token_source(config)),
             LOG_TEXT("targets", "loopback and http allowed"));
     raise_descriptor_limit();
-    daemon->listener =
-        http_listen(config->listen, daemon->url, sizeof(daemon->url), error, error_bytes);
+    daemon->listener = http_listen(config->listen, is_https(config) ? "https" : "http", daemon->url,
+                                   sizeof(daemon->url), error, error_bytes);
     return daemon->listener >= 0 && start_store(daemon, error, error_bytes) &&
            start_dispatch(daemon, error, error_bytes) && start_api(daemon, error, error_bytes);
 }
@@ -254,21 +267,64 @@ static void stop(struct daemon *daemon)
     config_free(&daemon->config);
 }
 
+/* ---- SIGHUP ---- */
+
+/* Reads all settings as the start did. On true *next is to be freed and *tls is the certificate, if
+ * the API has one. */
+static bool read_again(const struct daemon *daemon, struct config *next, struct ssl_ctx_st **tls,
+                       char *error, size_t error_bytes)
+{
+    enum config_action action;
+    *tls = NULL;
+    if (!config_load(next, daemon->argc, daemon->argv, environ, &action, error, error_bytes))
+        return false;
+    bool good = config_check(next, error, error_bytes);
+    if (good && is_https(next) != is_https(&daemon->config)) {
+        snprintf(error, error_bytes, "tls_cert_file: only a start changes between http and https");
+        good = false;
+    }
+    if (good && is_https(next)) {
+        *tls = http_tls_new(next->tls_cert_file, next->tls_key_file, error, error_bytes);
+        good = *tls != NULL;
+    }
+    if (!good)
+        config_free(next);
+    return good;
+}
+
+static void reload(struct daemon *daemon)
+{
+    char error[ERROR_BYTES_MAX] = "";
+    struct config next;
+    struct config_changes changes;
+    struct ssl_ctx_st *tls;
+    if (!read_again(daemon, &next, &tls, error, sizeof(error))) {
+        LOG(reload_failed, LOG_TEXT("error", error));
+        return;
+    }
+    config_take_over(&daemon->config, &next, &changes);
+    config_free(&next);
+    log_set_level(log_settings(&daemon->config));
+    if (tls != NULL)
+        http_tls_replace(daemon->http, tls);
+    LOG(reloaded, LOG_TEXT("settings", changes.taken));
+    if (changes.left[0] != 0)
+        LOG(reload_left, LOG_TEXT("settings", changes.left));
+}
+
 /* Waits for a signal that asks to end, and ends. */
 static void run(struct daemon *daemon)
 {
-    sigset_t signals = end_signals();
+    sigset_t signals = own_signals();
     struct dispatch_stats stats;
     int number = 0;
     int64_t began_ms;
-    while (sigwait(&signals, &number) != 0)
-        continue;
+    while (sigwait(&signals, &number) != 0 || number == SIGHUP)
+        if (number == SIGHUP)
+            reload(daemon);
     began_ms = clock_span_ms();
     dispatch_stats(daemon->dispatch, &stats);
-    LOG(stopping,
-        LOG_TEXT("signal", number == SIGTERM  ? "SIGTERM"
-                           : number == SIGINT ? "SIGINT"
-                                              : "SIGHUP"),
+    LOG(stopping, LOG_TEXT("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"),
         LOG_NUMBER("in_flight", (int64_t)stats.attempts_in_flight));
     stop(daemon);
     LOG(stopped, LOG_NUMBER("duration_ms", clock_span_ms() - began_ms));
@@ -283,7 +339,9 @@ static int fail(const char *error, int code)
 int main(int argc, char **argv)
 {
     static struct daemon daemon = {.listener = -1};
-    sigset_t signals = end_signals();
+    daemon.argc = argc;
+    daemon.argv = argv;
+    sigset_t signals = own_signals();
     char error[ERROR_BYTES_MAX] = "";
     enum config_action action;
 
@@ -303,7 +361,7 @@ int main(int argc, char **argv)
         config_free(&daemon.config);
         return fail(error, EXIT_SETTINGS);
     }
-    set_up_log(&daemon.config);
+    log_setup(strcmp(daemon.config.log_format, "json") == 0, log_settings(&daemon.config));
     /* Before any thread: they all inherit it. */
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);

@@ -129,7 +129,7 @@ static inline int start_with(void **state, const struct http_options *set)
         .ctx = world,
     };
     log_setup(false, LOG_LEVEL_error);
-    options.listener = http_listen("127.0.0.1:0", url, sizeof(url), error, sizeof(error));
+    options.listener = http_listen("127.0.0.1:0", "http", url, sizeof(url), error, sizeof(error));
     assert_true(options.listener >= 0);
     world->port = atoi(strrchr(url, ':') + 1);
     world->http = http_start(&options, error, sizeof(error));

@@ -148,17 +148,17 @@ static void addresses(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         error[0] = 0;
-        assert_int_equal(http_listen(bad[i], url, sizeof(url), error, sizeof(error)), -1);
+        assert_int_equal(http_listen(bad[i], "http", url, sizeof(url), error, sizeof(error)), -1);
         assert_true(strlen(error) > 10);
     }
-    int fd = http_listen("127.0.0.1:0", url, sizeof(url), error, sizeof(error));
+    int fd = http_listen("127.0.0.1:0", "http", url, sizeof(url), error, sizeof(error));
     assert_true(fd >= 0);
     assert_int_equal(strncmp(url, "http://127.0.0.1:", 17), 0);
     assert_true(http_is_loopback(fd));
-    assert_int_equal(http_listen(url + 7, url, sizeof(url), error, sizeof(error)), -1);
+    assert_int_equal(http_listen(url + 7, "http", url, sizeof(url), error, sizeof(error)), -1);
     assert_non_null(strstr(error, "in use (choose another with --listen)"));
     close(fd);
-    fd = http_listen("[::1]:0", url, sizeof(url), error, sizeof(error));
+    fd = http_listen("[::1]:0", "http", url, sizeof(url), error, sizeof(error));
     assert_true(fd >= 0);
     assert_int_equal(strncmp(url, "http://[::1]:", 13), 0);
     assert_true(http_is_loopback(fd));

@@ -22,6 +22,10 @@
 const struct option_row global_options[] = {
     {"url", "URL", "the service (environment: REVHOOK_URL; default http://127.0.0.1:8080)", false},
     {"token", "T", "access token (environment: REVHOOK_TOKEN; default dev-token)", false},
+    {"ca-file", "FILE",
+     "PEM file of authorities to trust for https besides the system's (environment: "
+     "REVHOOK_CA_FILE)",
+     false},
     {"json", NULL, "print the service's answer as it came", false},
     {"help", NULL, "show help and exit", false},
     {"version", NULL, "show the version and exit", false},
@@ -147,6 +151,8 @@ static bool take_option(struct cli *cli, int argc, char **argv, int *i)
             cli->url = value;
         else if (strcmp(row->name, "token") == 0)
             cli->token = value;
+        else if (strcmp(row->name, "ca-file") == 0)
+            cli->ca_file = value;
         else if (strcmp(row->name, "json") == 0)
             cli->json = true;
         if (row->value != NULL)
@@ -241,9 +247,11 @@ enum args_result args_parse(struct cli *cli, const struct command *commands, int
 {
     const char *url = getenv("REVHOOK_URL");
     const char *token = getenv("REVHOOK_TOKEN");
+    const char *ca_file = getenv("REVHOOK_CA_FILE");
     *cli = (struct cli){
         .url = url != NULL && *url != '\0' ? url : "http://127.0.0.1:8080",
         .token = token != NULL && *token != '\0' ? token : "dev-token",
+        .ca_file = ca_file != NULL && *ca_file != '\0' ? ca_file : NULL,
     };
     bool options = true;
     for (int i = 1; i < argc;) {

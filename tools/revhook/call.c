@@ -68,7 +68,7 @@ static size_t read_header(char *bytes, size_t size, size_t count, void *context)
     return n;
 }
 
-static void handle_open(void)
+static void handle_open(const struct cli *cli)
 {
     if (handle != NULL)
         return;
@@ -82,6 +82,8 @@ static void handle_open(void)
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "revhook/" REVHOOK_VERSION);
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, 5000L);
+    if (cli->ca_file != NULL) /* in place of the system's one file; its folder stays */
+        curl_easy_setopt(handle, CURLOPT_CAINFO, cli->ca_file);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, collect);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, read_header);
 }
@@ -119,6 +121,10 @@ static void explain_failure(const struct cli *cli, const struct request *request
                 "start one with: tools/run    (or: revhookd --dev)\n"
                 "or name another: --url URL before the command, or REVHOOK_URL",
                 cli->url);
+    else if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+        refused("%s cannot be trusted: %s\n"
+                "name the authority of its certificate: --ca-file FILE before the command",
+                cli->url, detail[0] != '\0' ? detail : curl_easy_strerror(code));
     else
         refused("%s/%s: %s", cli->url, request->method,
                 detail[0] != '\0' ? detail : curl_easy_strerror(code));
@@ -275,7 +281,7 @@ bool call_service(const struct cli *cli, const struct request *request, struct a
         refused("a token or key must not contain control characters");
         return false;
     }
-    handle_open();
+    handle_open(cli);
     CURLcode code = perform(cli, request, answer, &all, detail);
     if (code != CURLE_OK) {
         answer->status = 0;

@@ -50,9 +50,10 @@ struct given_option {
 
 /* A parsed command line. All strings belong to argv, the environment or the program text. */
 struct cli {
-    const char *url;   /* of the service, without a slash at the end */
-    const char *token; /* sent as bearer token */
-    bool json;         /* print raw answers */
+    const char *url;     /* of the service, without a slash at the end */
+    const char *token;   /* sent as bearer token */
+    const char *ca_file; /* trusted besides the system's authorities, or NULL */
+    bool json;           /* print raw answers */
     const struct command *command;
     const char *group; /* with ARGS_HELP alone: the first word of the commands to show, or NULL */
     const char *positionals[POSITIONAL_MAX];

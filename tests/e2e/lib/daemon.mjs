@@ -17,7 +17,7 @@ export const READY_MS = 10000;
 export const STOP_MS = 5000;
 
 const SANITIZER = /ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|SUMMARY: \w+Sanitizer/;
-const LISTENING = /^listening on (http:\/\/\S+:\d+)$/;
+const LISTENING = /^listening on (https?:\/\/\S+:\d+)$/;
 
 /** Every daemon of this test file that may still have something to tell. */
 const daemons = new Set();
@@ -140,7 +140,7 @@ export class Daemon {
     this.assertNoSanitizerReport();
     const how = `exit after SIGTERM: expected code 0, saw ${JSON.stringify(exit)}`;
     assert.deepEqual(exit, { code: 0, signal: null }, `${how}\n${this.stderrTail()}`);
-    assert.match(this.stdout, /^listening on http:\/\/\S+\n$/, 'stdout is exactly one line');
+    assert.match(this.stdout, /^listening on https?:\/\/\S+\n$/, 'stdout is exactly one line');
     return took;
   }
 
@@ -191,7 +191,7 @@ export class Daemon {
     }
     const bytes = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const route = name.startsWith('/') ? name : `/${name}`;
-    return request(this.url, { method, path: route, headers: all, body: bytes, timeoutMs });
+    return request(this.url, { method, path: route, headers: all, body: bytes, timeoutMs, tls: this.options.tls });
   }
 
   raw(pieces, options) {

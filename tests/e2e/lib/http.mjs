@@ -1,9 +1,11 @@
 // The client side: plain requests with every byte under the test's control (fetch adds and forbids headers),
 // and raw sockets for what no well-behaved client would send.
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
+const tlsAgent = new https.Agent({ keepAlive: true, maxSockets: 64 });
 
 /** A parsed body, or undefined where the body is not JSON. */
 function parsed(text) {
@@ -16,6 +18,7 @@ function parsed(text) {
 
 /**
  * One request. `body` is a string or Buffer sent as it is; nothing is added to `headers` but Content-Length.
+ * To a base of https `tls` goes to node:tls ({ca, ...}).
  * Returns {status, reason, headers, text, body}: `body` is the parsed JSON or undefined.
  */
 export async function request(base, options = {}) {
@@ -28,8 +31,8 @@ export async function request(base, options = {}) {
   }
 }
 
-function requestOnce(base, { method = 'POST', path = '/', headers = {}, body, timeoutMs = 30000 }) {
-  const { hostname, port } = new URL(base);
+function requestOnce(base, { method = 'POST', path = '/', headers = {}, body, timeoutMs = 30000, tls }) {
+  const { hostname, port, protocol } = new URL(base);
   const host = hostname.replace(/^\[|\]$/g, '');
   const sent = { ...headers };
   const has = (name) => Object.keys(sent).some((key) => key.toLowerCase() === name);
@@ -37,7 +40,9 @@ function requestOnce(base, { method = 'POST', path = '/', headers = {}, body, ti
     sent['Content-Length'] = Buffer.byteLength(body);
   }
   return new Promise((resolve, reject) => {
-    const req = http.request({ host, port, method, path, headers: sent, agent, timeout: timeoutMs }, (res) => {
+    const to = { host, port, method, path, headers: sent, timeout: timeoutMs };
+    const over = protocol === 'https:' ? [https, { ...to, agent: tlsAgent, ...tls }] : [http, { ...to, agent }];
+    const req = over[0].request(over[1], (res) => {
       const chunks = [];
       res.on('data', (chunk) => chunks.push(chunk));
       res.on('error', reject);
@@ -59,6 +64,7 @@ function requestOnce(base, { method = 'POST', path = '/', headers = {}, body, ti
 /** Forget idle connections, for instance to a daemon that was killed. */
 export function closeIdleConnections() {
   agent.destroy();
+  tlsAgent.destroy();
 }
 
 /**

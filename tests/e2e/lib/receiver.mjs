@@ -15,6 +15,7 @@
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import http from 'node:http';
+import https from 'node:https';
 import { until } from './wait.mjs';
 
 /** The signature of `body` under `secret`: HMAC-SHA256, keyed with the secret's characters, lower-case hex. */
@@ -31,6 +32,7 @@ class Received {
     this.headers = req.headers;
     this.rawHeaders = req.rawHeaders;
     this.port = req.socket.remotePort; // tells connections apart
+    this.clientName = req.socket.getPeerCertificate?.()?.subject?.CN;
     this.bytes = bytes;
     this.text = bytes.toString('utf8');
     this.signature = req.headers['x-devrev-signature'];
@@ -181,14 +183,17 @@ export function echo(received) {
 }
 
 export class Receiver {
-  constructor() {
+  /** With `tls` ({key, cert, ...} of node:tls) it speaks https. */
+  constructor(tls) {
+    this.tls = tls;
     this.endpoints = new Map();
     this.strays = [];
     this.sockets = new Set();
   }
 
   async start(port = 0) {
-    this.server = http.createServer({ keepAliveTimeout: 120000, requestTimeout: 0 }, (req, res) => this.take(req, res));
+    const options = { keepAliveTimeout: 120000, requestTimeout: 0, ...this.tls };
+    this.server = (this.tls ? https : http).createServer(options, (req, res) => this.take(req, res));
     this.server.on('connection', (socket) => {
       this.sockets.add(socket);
       socket.on('close', () => this.sockets.delete(socket));
@@ -198,7 +203,7 @@ export class Receiver {
       this.server.listen({ port, host: '127.0.0.1', backlog: 1024 }, resolve);
     });
     this.port = this.server.address().port;
-    this.url = `http://127.0.0.1:${this.port}`;
+    this.url = `${this.tls ? 'https' : 'http'}://127.0.0.1:${this.port}`;
     return this;
   }
 
@@ -268,6 +273,6 @@ function perform(action, res, endpoint, received) {
   }
 }
 
-export function startReceiver() {
-  return new Receiver().start();
+export function startReceiver(tls) {
+  return new Receiver(tls).start();
 }
