@@ -46,37 +46,42 @@ static char *copy_text(const char *text)
 
 /* ---- configuration ---- */
 
-static void set_header(struct webhook_config *config, const char *name, size_t name_bytes,
-                       const char *value, size_t value_bytes)
+static void set_header(struct webhook_config *config, size_t at, struct store_bytes name,
+                       struct store_bytes value)
 {
-    struct webhook_header *header = &config->headers[config->header_count++];
-    header->name = copy(name, name_bytes);
-    header->value = copy(value, value_bytes);
+    struct webhook_header *header = &config->headers[at];
+    free((char *)header->name);
+    free((char *)header->value);
+    header->name = copy(name.at, name.bytes);
+    header->value = copy(value.at, value.bytes);
 }
 
-static void remove_header(struct webhook_config *config, const char *name)
+static bool is_removed(const struct update_call *call, const char *name)
 {
-    for (size_t i = 0; i < config->header_count; i++) {
-        if (strcasecmp(config->headers[i].name, name) != 0)
-            continue;
-        free((char *)config->headers[i].name);
-        free((char *)config->headers[i].value);
-        memmove(&config->headers[i], &config->headers[i + 1],
-                (--config->header_count - i) * sizeof(config->headers[0]));
-        return;
-    }
+    for (size_t i = 0; i < call->remove_header_count; i++)
+        if (strcasecmp(call->remove_headers[i], name) == 0)
+            return true;
+    return false;
 }
 
-/* Adds headers, each in the place of one of the same name; false if there are too many. */
+/* Adds headers, each in the place of one of the same name; false if there are too many. What the
+ * call removes comes out last; it is not put in, so that only what stays counts. */
 static bool add_headers(struct webhook_config *config, const struct webhook_header *headers,
-                        size_t count)
+                        size_t count, const struct update_call *call)
 {
     for (size_t i = 0; i < count; i++) {
-        remove_header(config, headers[i].name);
-        if (config->header_count == WEBHOOK_HEADERS_MAX)
+        const char *name = headers[i].name, *value = headers[i].value;
+        size_t at = 0;
+        if (is_removed(call, name))
+            continue;
+        while (at < config->header_count && strcasecmp(config->headers[at].name, name) != 0)
+            at++;
+        if (at == WEBHOOK_HEADERS_MAX)
             return false;
-        set_header(config, headers[i].name, strlen(headers[i].name), headers[i].value,
-                   strlen(headers[i].value));
+        if (at == config->header_count)
+            config->header_count++;
+        set_header(config, at, (struct store_bytes){name, strlen(name)},
+                   (struct store_bytes){value, strlen(value)});
     }
     return true;
 }
@@ -128,7 +133,7 @@ struct webhook_config *webhook_config_new(const struct create_call *call, const 
     config->secret = copy_text(call->secret);
     config->event_types = call->event_types;
     config->signature = call->signature;
-    add_headers(config, call->headers, call->header_count);
+    add_headers(config, call->headers, call->header_count, &(struct update_call){0});
     return finish_or_drop(config);
 }
 
@@ -145,7 +150,8 @@ struct webhook_config *webhook_config_from_row(const struct store_webhook *row, 
         const char *colon = memchr(at, ':', (size_t)(end - at));
         if (!line_end || !colon || colon + 2 > line_end)
             break;
-        set_header(config, at, (size_t)(colon - at), colon + 2, (size_t)(line_end - colon - 2));
+        set_header(config, config->header_count++, (struct store_bytes){at, (size_t)(colon - at)},
+                   (struct store_bytes){colon + 2, (size_t)(line_end - colon - 2)});
         at = line_end + 1;
     }
     if (!sign_own_read(&config->signature, row->signature.at, row->signature.bytes)) {
@@ -203,12 +209,10 @@ struct webhook_config *webhook_config_update(const struct webhook_config *config
 
     bool fits = true;
     if (call->set_headers)
-        fits = add_headers(next, call->headers, call->header_count);
+        fits = add_headers(next, call->headers, call->header_count, call);
     else
-        add_headers(next, config->headers, config->header_count);
-    fits = fits && add_headers(next, call->add_headers, call->add_header_count);
-    for (size_t i = 0; i < call->remove_header_count; i++)
-        remove_header(next, call->remove_headers[i]);
+        add_headers(next, config->headers, config->header_count, call);
+    fits = fits && add_headers(next, call->add_headers, call->add_header_count, call);
     if (!fits) {
         webhook_config_drop(next);
         *result = DISPATCH_TOO_MANY_HEADERS;

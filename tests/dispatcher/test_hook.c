@@ -51,7 +51,7 @@ static void headers_are_set_then_added_then_removed(void **state)
     expect_headers(config, &(struct update_call){.add_headers = c, .add_header_count = 1},
                    "A: 1\nB: 2\nC: 3\n");
     expect_headers(config, &(struct update_call){.add_headers = other_case, .add_header_count = 1},
-                   "B: 2\na: 9\n");
+                   "a: 9\nB: 2\n");
     expect_headers(config, &(struct update_call){.remove_headers = b, .remove_header_count = 2},
                    "A: 1\n");
     expect_headers(config, &(struct update_call){.set_headers = true}, "");
@@ -88,10 +88,38 @@ static void nine_headers_are_refused_and_nothing_changes(void **state)
     webhook_config_drop(config);
 }
 
+static void only_what_stays_counts_against_the_limit(void **state)
+{
+    (void)state;
+    static const struct webhook_header eight[] = {{"h1", ""}, {"h2", ""}, {"h3", ""}, {"h4", ""},
+                                                  {"h5", ""}, {"h6", ""}, {"h7", ""}, {"h8", ""}},
+                                       other[] = {{"H1", "x"}, {"i2", ""}};
+    static const char *const one[] = {"I2"}, *const two[] = {"h3", "h1"};
+    struct webhook_config *config = config_with(eight, 8);
+    expect_headers(config,
+                   &(struct update_call){.add_headers = other,
+                                         .add_header_count = 2,
+                                         .remove_headers = two,
+                                         .remove_header_count = 2},
+                   "h2: \nh4: \nh5: \nh6: \nh7: \nh8: \ni2: \n");
+    expect_headers(config,
+                   &(struct update_call){.set_headers = true,
+                                         .headers = eight,
+                                         .header_count = 8,
+                                         .add_headers = other,
+                                         .add_header_count = 2,
+                                         .remove_headers = one,
+                                         .remove_header_count = 1},
+                   "H1: x\nh2: \nh3: \nh4: \nh5: \nh6: \nh7: \nh8: \n");
+    webhook_config_drop(config);
+}
+
 static void only_what_differs_counts_as_changed(void **state)
 {
     (void)state;
-    struct webhook_config *config = config_with(NULL, 0);
+    static const struct webhook_header two[] = {{"A", "1"}, {"B", "2"}},
+                                       other_case[] = {{"a", "1"}};
+    struct webhook_config *config = config_with(two, 2);
     struct event_set same = {{0}}, other = {{0}};
     event_set_add(&same, EVENT_work_created);
     event_set_add(&other, EVENT_work_deleted);
@@ -105,6 +133,9 @@ static void only_what_differs_counts_as_changed(void **state)
         {{.add_event_types = other}, true},
         {{.set_event_types = true}, true},
         {{.set_event_types = true, .event_types = same}, false},
+        {{.add_headers = two, .add_header_count = 1}, false},
+        {{.set_headers = true, .headers = two, .header_count = 2}, false},
+        {{.add_headers = other_case, .add_header_count = 1}, true},
         {{.secret = "12345678"}, true}, /* given, though equal: verify again */
         {{.url = "https://example.com/x", .target = "https://example.com/x"}, true},
         {{.reset_signature = true}, false},
@@ -273,6 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers_are_set_then_added_then_removed),
         cmocka_unit_test(nine_headers_are_refused_and_nothing_changes),
+        cmocka_unit_test(only_what_stays_counts_against_the_limit),
         cmocka_unit_test(only_what_differs_counts_as_changed),
         cmocka_unit_test(an_update_replaces_parts_of_the_signature_or_resets_it),
         cmocka_unit_test(a_row_with_an_unknown_word_makes_no_configuration),
