@@ -82,7 +82,8 @@ void webhooks_list(struct api *api, struct http_request *request, struct json_t 
     struct json_out out = {0};
     struct reading reading = {api, &out, clock_now(api->clock), ~0u, 0};
     struct error error;
-    if (statuses != NULL && !fields_statuses(api, statuses, "status", &reading.states, &error)) {
+    if (tree_count(statuses) > 0 &&
+        !fields_statuses(api, statuses, "status", &reading.states, &error)) {
         error_answer(request, &error);
         tree_free(root);
         return;

@@ -99,8 +99,8 @@ void http_post(struct http *http, struct http_job *job);
 
 /* ---- requests; on the loop's thread ---- */
 
-/* The value of a header (`name` in lower case); at == NULL if it is not there. Content-Length,
- * Transfer-Encoding, Host and Expect cannot be seen. */
+/* The value of a header (`name` in lower case), without blanks around it; at == NULL if it is not
+ * there. Content-Length, Transfer-Encoding, Host and Expect cannot be seen. */
 struct text http_header(const struct http_request *request, const char *name);
 
 /* The request will be answered later, by whoever looks at *holder: it is set to the request now and

@@ -98,6 +98,15 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     return 0;
 }
 
+/* The library takes off the blanks before a value, not those behind it. */
+static struct text without_blanks(struct text value)
+{
+    while (value.bytes > 0 &&
+           (value.at[value.bytes - 1] == ' ' || value.at[value.bytes - 1] == '\t'))
+        value.bytes--;
+    return value;
+}
+
 struct text http_header(const struct http_request *request, const char *name)
 {
     const h2o_headers_t *headers = &request->req->headers;
@@ -105,7 +114,7 @@ struct text http_header(const struct http_request *request, const char *name)
     for (size_t i = 0; i < headers->size; i++) {
         const h2o_header_t *header = &headers->entries[i];
         if (header->name->len == bytes && memcmp(header->name->base, name, bytes) == 0)
-            return (struct text){header->value.base, header->value.len};
+            return without_blanks((struct text){header->value.base, header->value.len});
     }
     return (struct text){NULL, 0};
 }

@@ -67,8 +67,11 @@ static struct text unquote(struct text text)
     return text;
 }
 
+/* An empty value is a list without elements: so the SDK sends one. */
 static bool put_list(struct json_t *root, struct text name, struct text value)
 {
+    if (value.bytes == 0)
+        return true;
     for (;;) {
         const char *comma = value.bytes ? memchr(value.at, ',', value.bytes) : NULL;
         size_t bytes = comma == NULL ? value.bytes : (size_t)(comma - value.at);

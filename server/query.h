@@ -6,9 +6,9 @@
 
 /* Makes a tree of `query`, by the kinds that `fields` give its names. Arrays may be repeated names
  * (`status=a&status=b`, `status[]=a`) or comma lists (`status=a,b`), each element with or without
- * double quotes: every form that DevRev's SDK and OpenAPI style send. Names that are no field
- * become strings, for tree_check to refuse. On success true, and *root is the caller's. On error
- * false and *error is a value_not_permitted. */
+ * double quotes: every form that DevRev's SDK and OpenAPI style send; an empty one (`status=`) adds
+ * nothing. Names that are no field become strings, for tree_check to refuse. On success true, and
+ * *root is the caller's. On error false and *error is a value_not_permitted. */
 bool query_read(struct text query, const struct tree_field *fields, struct json_t **root,
                 struct error *error);
 

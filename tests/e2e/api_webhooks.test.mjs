@@ -404,6 +404,9 @@ describe('webhooks.get and list', () => {
         ['?status%5B%5D=active&status%5B%5D=unverified', [active, unverified]],
         ['?status[]=active&status[]=unverified', [active, unverified]],
         ['?status=active,unverified,inactive', all],
+        ['?status=', all],
+        ['?status%5B%5D=', all],
+        ['?status=&status=inactive', [inactive]],
       ];
       for (const [query, expected] of cases) {
         const res = await own.get(`webhooks.list${query}`);
@@ -411,7 +414,7 @@ describe('webhooks.get and list', () => {
         assert.deepEqual(Object.keys(res.body), ['webhooks']);
         assert.deepEqual(res.body.webhooks.map((w) => w.id).sort(), [...expected].sort(), query);
       }
-      for (const [status, expected] of [[['active'], [active]], [['inactive', 'unverified'], [inactive, unverified]], [undefined, all]]) {
+      for (const [status, expected] of [[['active'], [active]], [['inactive', 'unverified'], [inactive, unverified]], [[], all], [undefined, all]]) {
         const { webhooks } = await own.ok('webhooks.list', status ? { status } : {});
         assert.deepEqual(webhooks.map((w) => w.id).sort(), [...expected].sort(), JSON.stringify(status));
       }
@@ -443,11 +446,11 @@ describe('webhooks.get and list', () => {
 
 describe('webhooks.update', () => {
   proves('an update without changes changes nothing, not even modified_date', async () => {
-    const webhook = await idle({ event_types: ['tag_created'], headers: [{ name: 'a', value: 'b' }] });
+    const webhook = await idle({ event_types: ['tag_created'], headers: [{ name: 'a', value: 'b' }, { name: 'c', value: 'd' }] });
     await daemon.settle();
     const before = await daemon.webhook(webhook.id);
     await daemon.advance(1000);
-    for (const fields of [{}, { event_types: {} }, { headers: {} }, { event_types: { add: ['tag_created'] } }, { event_types: { remove: ['tag_deleted'] } }, { headers: { remove: ['nope'] } }]) {
+    for (const fields of [{}, { event_types: {} }, { headers: {} }, { headers: { add: [{ name: 'a', value: 'b' }] } }, { headers: { set: [{ name: 'a', value: 'b' }, { name: 'c', value: 'd' }] } }, { event_types: { add: ['tag_created'] } }, { event_types: { remove: ['tag_deleted'] } }, { headers: { remove: ['nope'] } }]) {
       await daemon.update(webhook.id, fields);
       const { health: _, ...shown } = await daemon.webhook(webhook.id);
       const { health: __, ...expected } = before;
@@ -496,6 +499,15 @@ describe('webhooks.update', () => {
       assert.equal(shown.length, Object.keys(expected).length);
     });
   }
+
+  proves('of headers only what stays counts against the limit; an added one stands where the one of its name stood', async () => {
+    const webhook = await idle({ headers: numberedHeaders(8) });
+    const { headers } = await daemon.update(webhook.id, { headers: { add: [{ name: 'X-Number-1', value: 'x' }, { name: 'y', value: '' }], remove: ['X-NUMBER-7'] } });
+    assert.deepEqual(headers, [...numberedHeaders(1), { name: 'X-Number-1', value: 'x' }, ...numberedHeaders(7).slice(2), { name: 'y', value: '' }]);
+    const set = { set: numberedHeaders(8), add: [{ name: 'z', value: '' }] };
+    assertError(await daemon.call('webhooks.update', { id: webhook.id, headers: set }), 400, 'value_not_permitted', { field_name: 'headers', reason: REASON });
+    assert.deepEqual((await daemon.update(webhook.id, { headers: { ...set, remove: ['z'] } })).headers, numberedHeaders(8));
+  });
 
   const bads = [
     [{ bogus: 1 }, 'invalid_field', { field_name: 'bogus' }],

@@ -59,6 +59,14 @@ describe('headers of clients', () => {
     }
   });
 
+  proves('blanks around the value of a header do not belong to it', async () => {
+    const headers = { 'X-DevRev-Version': ' 2022-10-20 \t', Authorization: ` Bearer ${daemon.token} `, 'Content-Type': '\tapplication/json ' };
+    assert.equal((await daemon.call('webhooks.list', {}, { token: null, headers })).status, 200);
+    const key = (text) => daemon.call('events.publish', event(), { headers: { 'Idempotency-Key': text } });
+    const [one, two] = [await key('a key'), await key(' a key\t')];
+    assert.deepEqual([two.status, two.body, two.headers['idempotent-replayed']], [one.status, one.body, 'true']);
+  });
+
   proves('under /internal/ the same is checked: methods, token, body', async () => {
     const wrong = await daemon.call('/internal/webhooks.create', undefined, { method: 'GET' });
     assert.equal(wrong.status, 405);
@@ -75,7 +83,7 @@ describe('headers of clients', () => {
 describe('query strings', () => {
   const lists = [
     ['?', 200], ['?&&', 200], ['?&status=active&', 200], ['?status=active&status=active', 200], ['?status=%61ctive', 200], ['?st%61tus=active', 200],
-    ['?status=', 400], ['?status', 400], ['?status=active,', 400], ['?status=%22active', 400], ['?status=Active', 400], ['?status=active+', 400], ["?status='active'", 400], ['?status=[%22active%22]', 400],
+    ['?status=', 200], ['?status', 200], ['?status[]=', 200], ['?status=active,', 400], ['?status=%22%22', 400], ['?status=%22active', 400], ['?status=Active', 400], ['?status=active+', 400], ["?status='active'", 400], ['?status=[%22active%22]', 400],
     ['?status=%zz', 400], ['?status=%', 400], ['?status=%4', 400], ['?status=%ff', 400], ['?%ff=1', 400], ['?limit=1', 400], ['?=1', 400], ['?status%5B0%5D=active', 400], ['?Status=active', 400],
   ];
   proves(`${lists.length} spellings of a list's query: an answer or a 400 that names the field`, async () => {

@@ -255,8 +255,11 @@ static void arrays_in_every_form_that_clients_send(void **state)
     assert_statuses("status[]=active&status=unverified,inactive",
                     WORDS("active", "unverified", "inactive"));
     assert_statuses("&&status=a&", WORDS("a"));
-    assert_statuses("status=", WORDS(""));
-    assert_statuses("status", WORDS(""));
+    assert_statuses("status=", WORDS(NULL));
+    assert_statuses("status", WORDS(NULL));
+    assert_statuses("status[]=&status=a&status=", WORDS("a"));
+    assert_statuses("status=%22%22", WORDS(""));
+    assert_statuses("status=,", WORDS("", ""));
 }
 
 static void single_values(void **state)
