@@ -1,11 +1,11 @@
 /* revhookd: from options to a service that answers, and back.
  *
  * Owns: the order in which the parts start and end, the signals, the exit codes. Happy path:
- * options, settings, the port, the store (locked), the clock that goes on from the last commit, the
- * dispatcher (recovery), the API's thread, then the one line on stdout. The main thread sleeps
- * until a signal. SIGHUP reads the settings and the certificate again. SIGTERM or SIGINT ends it:
- * no more connections, new requests are answered 503, attempts in flight may end, everything is
- * committed, answers go out, the store is closed.
+ * options, settings, the port, root given up, the store (locked), most of the file system given up,
+ * the clock that goes on from the last commit, the dispatcher (recovery), the API's thread, then
+ * the one line on stdout. The main thread sleeps until a signal. SIGHUP reads the settings and the
+ * certificate again. SIGTERM or SIGINT ends it: no more connections, new requests are answered 503,
+ * attempts in flight may end, everything is committed, answers go out, the store is closed.
  *
  * Failure modes: a wrong option or setting is exit code 2, anything else that keeps it from
  * starting is 1, both with one sentence on stderr, and what was started is ended again. Refuses: to
@@ -13,6 +13,7 @@
  * for the sake of clients that do not take their answers. */
 #include "dispatcher/log.h"
 #include "server/api.h"
+#include "server/confine.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -233,6 +234,16 @@ static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
     return daemon->http != NULL;
 }
 
+/* Gives up what is not needed from here on. Before the threads, which inherit it. */
+static void confine(const struct config *config)
+{
+    const char *why = config->sandbox ? confine_files(config->data) : "switched off";
+    if (geteuid() == 0 && !config->dev)
+        LOG(running_as_root, LOG_NUMBER("uid", geteuid()));
+    LOG(confined, LOG_NUMBER("uid", geteuid()),
+        LOG_TEXT("files", why == NULL ? "the data directory" : why));
+}
+
 static bool start(struct daemon *daemon, char *error, size_t error_bytes)
 {
     const struct config *config = &daemon->config;
@@ -244,8 +255,11 @@ static bool start(struct daemon *daemon, char *error, size_t error_bytes)
     raise_descriptor_limit();
     daemon->listener = http_listen(config->listen, is_https(config) ? "https" : "http", daemon->url,
                                    sizeof(daemon->url), error, error_bytes);
-    return daemon->listener >= 0 && start_store(daemon, error, error_bytes) &&
-           start_dispatch(daemon, error, error_bytes) && start_api(daemon, error, error_bytes);
+    if (daemon->listener < 0 || !confine_user(config->user, config->data, error, error_bytes) ||
+        !start_store(daemon, error, error_bytes))
+        return false;
+    confine(config);
+    return start_dispatch(daemon, error, error_bytes) && start_api(daemon, error, error_bytes);
 }
 
 /* Ends what was started, last first. */

@@ -359,3 +359,29 @@ describe('clients that misbehave', () => {
     assert.deepEqual(to.events().length, stored.length);
   });
 });
+
+describe('what the process gives up', () => {
+  inWorld('it may write its data directory alone, and says so', async ({ daemon }) => {
+    const status = fs.readFileSync(`/proc/${daemon.child.pid}/status`, 'utf8');
+    assert.match(status, /^NoNewPrivs:\t1$/m);
+    assert.match(daemon.stderr, /info confined uid=\d+ files="(the data directory|the kernel [^"]+)"/);
+  });
+
+  proves('started as root with a user it becomes that user, who owns the data', async (t) => {
+    if (process.getuid() !== 0) return t.skip('not root');
+    const parent = tempDir();
+    fs.chmodSync(parent, 0o755);
+    t.after(() => fs.rmSync(parent, { recursive: true, force: true }));
+    const daemon = await startDaemon({ data: path.join(parent, 'data'), set: { user: 'nobody' } });
+    try {
+      assert.match(fs.readFileSync(`/proc/${daemon.child.pid}/status`, 'utf8'), /^Uid:\t(?!0\t)(\d+)\t\1\t\1\t\1$/m);
+      await daemon.publish(event());
+      assert.notEqual(fs.statSync(path.join(parent, 'data', 'revhook.db')).uid, 0);
+    } finally {
+      await daemon.end();
+    }
+    const { code, stderr } = await runToEnd(['--dev', '--listen', '127.0.0.1:0', '--data', parent, '--set', 'user=nobody']);
+    assert.equal(code, 1);
+    assert.match(stderr, /does not belong to nobody; chown -R nobody/);
+  });
+});
