@@ -14,11 +14,11 @@ fail() {
     exit 1
 }
 
-# Runs a command with its output in a log; shows the log only when it fails.
+# Runs a command with its output in a log; shows the log only when it fails. What it prints to descriptor 3 is shown.
 quietly() {
     local log
     log="$(mktemp)"
-    if "$@" >"$log" 2>&1; then
+    if "$@" 3>&1 >"$log" 2>&1; then
         rm -f "$log"
         return 0
     fi
@@ -36,8 +36,24 @@ missing_packages() {
     done
 }
 
+# Passes on what apt-get says, and tells on a terminal how far it is: it names every package when it is fetched,
+# unpacked and set up.
+apt_progress() {
+    local line steps=0 n=0
+    while IFS= read -r line; do
+        printf '%s\n' "$line"
+        case "$line" in
+            *" newly installed"*) [[ "$line" =~ ([0-9]+)\ newly ]] && steps=$((3 * BASH_REMATCH[1])) ;;
+            Get:* | "Unpacking "* | "Setting up "*)
+                [ -t 3 ] && ((steps > 0)) && printf '\r   %3d %%' $((100 * (++n < steps ? n : steps) / steps)) >&3
+                ;;
+        esac
+    done
+    ((n == 0)) || printf '\r        \r' >&3
+}
+
 apt_install() {
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" | apt_progress
 }
 
 # Installs what is missing of the given Debian packages, or says how to.
