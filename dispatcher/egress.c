@@ -2,15 +2,16 @@
  * egress.c - which addresses may be dialled.
  *
  * Owns the list of address ranges that are not public. An address is brought to one form first
- * (IPv4 inside of ::ffff:0:0/96 is IPv4), then looked up: loopback if the policy allows it, the
- * ranges below, everything in IPv6 outside of 2000::/3, and at last the addresses of this host. The
- * ranges follow the IANA special-purpose address registries, with what those call reachable but
- * no webhook can be served from (relays, AS112), and the one public address that clouds use for
- * a service of their own. What is not listed is allowed.
+ * (IPv4 inside of ::ffff:0:0/96 is IPv4), then looked up: what the operator allows, the addresses
+ * of this host, the ranges below, and everything in IPv6 outside of 2000::/3. The ranges follow the
+ * IANA special-purpose address registries, with what those call reachable but no webhook can be
+ * served from (relays, AS112), and the one public address that clouds use for a service of their
+ * own. What is not listed is allowed.
  *
  * The sender asks for every address just before it connects, so a name that resolves to something
- * else later, and a redirect or proxy inside of libcurl, meet the same judgement. This file opens
- * no connection and resolves no name; URLs are judged in egress_url.c.
+ * else later, and a redirect inside of libcurl, meet the same judgement; a proxy is never used.
+ * This file opens no connection and resolves no name; URLs are judged in egress_url.c, lists of
+ * networks are read in egress_network.c.
  */
 #include "dispatcher/egress.h"
 
@@ -21,8 +22,7 @@
 #include <string.h>
 
 struct range {
-    uint8_t first[16];
-    uint8_t bits; /* length of the prefix, counted from the start of the 16 bytes */
+    struct egress_network network;
     const char *why;
 };
 
@@ -30,9 +30,9 @@ struct range {
 /* clang-format off */
 #define IN(network, kind) "the address is in " network " (" kind ")"
 #define V4(a, b, c, d, bits, why)                                                                  \
-    {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}, MAPPED_BITS + (bits), why}
+    {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}, MAPPED_BITS + (bits)}, why}
 #define V6(a, b, c, bits, why)                                                                     \
-    {{(a) >> 8, (a) & 0xff, (b) >> 8, (b) & 0xff, (c) >> 8, (c) & 0xff}, bits, why}
+    {{{(a) >> 8, (a) & 0xff, (b) >> 8, (b) & 0xff, (c) >> 8, (c) & 0xff}, bits}, why}
 
 static const struct range denied[] = {
     V4(0, 0, 0, 0, 8, IN("0.0.0.0/8", "this network")),
@@ -63,7 +63,7 @@ static const struct range denied[] = {
 
 /* Outside of 2000::/3 everything is denied; these only have a better text. */
 static const struct range not_global[] = {
-    {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 128, IN("::1", "loopback")},
+    {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 128}, IN("::1", "loopback")},
     V6(0xfc00, 0, 0, 7, IN("fc00::/7", "private")),
     V6(0xfe80, 0, 0, 10, IN("fe80::/10", "link-local")),
     V6(0xff00, 0, 0, 8, IN("ff00::/8", "multicast")),
@@ -73,19 +73,13 @@ static const struct range not_global[] = {
 
 static const struct range mapped = V4(0, 0, 0, 0, 0, NULL);
 static const struct range loopback_v4 = V4(127, 0, 0, 0, 8, NULL);
-static const struct range loopback_v6 = {
-    {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 128, NULL};
+static const struct range loopback_v6 = {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 128},
+                                         NULL};
 static const struct range global_v6 = V6(0x2000, 0, 0, 3, NULL);
 
 static bool range_contains(const struct range *range, const struct egress_address *address)
 {
-    unsigned whole = range->bits / 8;
-    unsigned rest = range->bits % 8;
-
-    if (memcmp(range->first, address->bytes, whole) != 0) {
-        return false;
-    }
-    return rest == 0 || (range->first[whole] ^ address->bytes[whole]) >> (8 - rest) == 0;
+    return egress_network_has(&range->network, address);
 }
 
 /* The text of the first of `count` ranges that contains the address, or NULL. */
@@ -100,56 +94,63 @@ static const char *find_range(const struct range *ranges, size_t count,
     return NULL;
 }
 
-/* False for other families than IPv4 and IPv6. */
-static bool address_of(const struct sockaddr *from, struct egress_address *to)
+static bool is_own(const struct egress_policy *policy, const struct egress_address *address)
 {
-    if (from->sa_family == AF_INET) {
-        struct sockaddr_in in;
-
-        memcpy(&in, from, sizeof(in));
-        memcpy(to->bytes, mapped.first, 12);
-        memcpy(to->bytes + 12, &in.sin_addr, 4);
-        return true;
-    }
-    if (from->sa_family == AF_INET6) {
-        struct sockaddr_in6 in6;
-
-        memcpy(&in6, from, sizeof(in6));
-        memcpy(to->bytes, &in6.sin6_addr, 16);
-        return true;
+    for (size_t i = 0; i < policy->own_count; i++) {
+        if (memcmp(policy->own[i].bytes, address->bytes, sizeof(address->bytes)) == 0) {
+            return true;
+        }
     }
     return false;
 }
 
-/* Why the address may not be dialled, or NULL if it may. */
+/* Whether one of the networks, none shorter than `bits_min`, has the address. */
+static bool is_listed(const struct egress_networks *networks, unsigned bits_min,
+                      const struct egress_address *address)
+{
+    for (size_t i = 0; i < networks->count; i++) {
+        if (networks->at[i].bits >= bits_min && egress_network_has(&networks->at[i], address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Why the address may not be dialled, or NULL if it may. A network that is allowed need not be
+ * meant with this host in it; an address that is allowed by itself is. */
 static const char *judge(const struct egress_policy *policy, const struct egress_address *address)
 {
-    const char *why;
-
     if (policy->allow_loopback &&
         (range_contains(&loopback_v4, address) || range_contains(&loopback_v6, address))) {
+        return NULL;
+    }
+    if (is_listed(&policy->allowed, 128, address)) {
+        return NULL;
+    }
+    if (is_own(policy, address)) {
+        return "the address is one of this host";
+    }
+    if (is_listed(&policy->allowed, 0, address)) {
         return NULL;
     }
     if (!range_contains(&mapped, address) && !range_contains(&global_v6, address)) {
         return find_range(not_global, sizeof(not_global) / sizeof(not_global[0]), address);
     }
-    why = find_range(denied, sizeof(denied) / sizeof(denied[0]), address);
-    for (size_t i = 0; why == NULL && i < policy->own_count; i++) {
-        if (memcmp(policy->own[i].bytes, address->bytes, sizeof(address->bytes)) == 0) {
-            why = "the address is one of this host";
-        }
-    }
-    return why;
+    return find_range(denied, sizeof(denied) / sizeof(denied[0]), address);
 }
 
-bool egress_allowed(const struct egress_policy *policy, const struct sockaddr *address,
+bool egress_allowed(const struct egress_policy *policy, bool http, const struct sockaddr *address,
                     const char **why)
 {
     struct egress_address one_form;
     const char *text = "the address is neither IPv4 nor IPv6";
 
-    if (address_of(address, &one_form)) {
+    if (egress_address_of(address, &one_form)) {
         text = judge(policy, &one_form);
+        if (text == NULL && http && !policy->allow_http &&
+            !is_listed(&policy->http, 0, &one_form)) {
+            text = "the scheme must be https for this address";
+        }
     }
     if (why != NULL) {
         *why = text;
@@ -167,7 +168,7 @@ int egress_own_addresses(struct egress_address *list, size_t max)
         return -1;
     }
     for (const struct ifaddrs *at = interfaces; at != NULL; at = at->ifa_next) {
-        if (at->ifa_addr == NULL || !address_of(at->ifa_addr, &address)) {
+        if (at->ifa_addr == NULL || !egress_address_of(at->ifa_addr, &address)) {
             continue;
         }
         if ((size_t)count < max) {

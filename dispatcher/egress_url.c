@@ -79,17 +79,18 @@ static bool begins_with(const char *text, size_t bytes, const char *prefix)
 static const char *find_authority(const struct egress_policy *policy, const char *url, size_t bytes,
                                   struct part *authority)
 {
+    bool http_exists = policy->allow_http || policy->http.count > 0;
     size_t start;
 
     if (begins_with(url, bytes, "https:")) {
         start = strlen("https:");
     } else if (begins_with(url, bytes, "http:")) {
-        if (!policy->allow_http) {
+        if (!http_exists) {
             return "the scheme must be https";
         }
         start = strlen("http:");
     } else {
-        return policy->allow_http ? "the scheme must be http or https" : "the scheme must be https";
+        return http_exists ? "the scheme must be http or https" : "the scheme must be https";
     }
     if (bytes - start < 2 || memcmp(url + start, "//", 2) != 0) {
         return "the scheme must be followed by two slashes";
@@ -210,7 +211,7 @@ static const char *check_name(const char *host)
 }
 
 /* Judges the host as libcurl normalised it: a literal by the policy, a name by its form. */
-static const char *check_host(const struct egress_policy *policy, const char *host)
+static const char *check_host(const struct egress_policy *policy, bool http, const char *host)
 {
     struct sockaddr_in in = {.sin_family = AF_INET};
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
@@ -219,7 +220,7 @@ static const char *check_host(const struct egress_policy *policy, const char *ho
     const char *why;
 
     if (inet_pton(AF_INET, host, &in.sin_addr) == 1) {
-        egress_allowed(policy, (const struct sockaddr *)&in, &why);
+        egress_allowed(policy, http, (const struct sockaddr *)&in, &why);
         return why;
     }
     if (host[0] != '[') {
@@ -233,7 +234,7 @@ static const char *check_host(const struct egress_policy *policy, const char *ho
     if (inet_pton(AF_INET6, text, &in6.sin6_addr) != 1) {
         return bad_address;
     }
-    egress_allowed(policy, (const struct sockaddr *)&in6, &why);
+    egress_allowed(policy, http, (const struct sockaddr *)&in6, &why);
     return why;
 }
 
@@ -263,7 +264,7 @@ static const char *normalise(const struct egress_policy *policy, CURLU *parsed, 
     if (code != CURLUE_OK) {
         return parse_error(code);
     }
-    reason = check_host(policy, text);
+    reason = check_host(policy, begins_with(url, strlen(url), "http:"), text);
     curl_free(text);
     if (reason != NULL) {
         return reason;

@@ -89,6 +89,7 @@ static bool add_headers(struct webhook_config *config, const struct webhook_head
 /* What libcurl needs, made once for all POSTs: the parsed target and the header lines. */
 static bool finish(struct webhook_config *config)
 {
+    config->http = strncmp(config->target, "http:", 5) == 0; /* the scheme is in lower case */
     config->target_url = curl_url();
     if (!config->target_url ||
         curl_url_set(config->target_url, CURLUPART_URL, config->target, 0) != CURLUE_OK)

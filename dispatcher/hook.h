@@ -21,6 +21,7 @@ struct webhook_config {
     char id[IDS_DON_BYTES_MAX]; /* its DON */
     char *url;                  /* as the client wrote it */
     char *target;               /* as it is dialled */
+    bool http;                  /* in plain text, not https */
     char *secret;
     struct event_set event_types;
     size_t header_count;

@@ -40,7 +40,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 {
     struct post *post = context;
     (void)purpose;
-    if (!egress_allowed(post->sender->options.egress, &address->addr, NULL)) {
+    if (!egress_allowed(post->sender->options.egress, post->config->http, &address->addr, NULL)) {
         post->denied = true;
         return CURL_SOCKET_BAD;
     }
@@ -52,14 +52,14 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     return fd;
 }
 
-static bool is_allowed_literal(const struct egress_policy *policy, const char *ip)
+static bool is_allowed_literal(const struct egress_policy *policy, bool http, const char *ip)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
     if (inet_pton(AF_INET, ip, &v4.sin_addr) == 1)
-        return egress_allowed(policy, (const struct sockaddr *)&v4, NULL);
+        return egress_allowed(policy, http, (const struct sockaddr *)&v4, NULL);
     return inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1 &&
-           egress_allowed(policy, (const struct sockaddr *)&v6, NULL);
+           egress_allowed(policy, http, (const struct sockaddr *)&v6, NULL);
 }
 
 /* The request is about to go out on a connection, new or used before. Judges the address once more,
@@ -72,7 +72,7 @@ static int before_request(void *context, char *ip, char *local_ip, int port, int
     (void)local_ip;
     (void)port;
     (void)local_port;
-    if (!is_allowed_literal(post->sender->options.egress, ip)) {
+    if (!is_allowed_literal(post->sender->options.egress, post->config->http, ip)) {
         post->denied = true;
         return CURL_PREREQFUNC_ABORT;
     }

@@ -8,6 +8,8 @@
 #ifndef REVHOOK_SERVER_CONFIG_H
 #define REVHOOK_SERVER_CONFIG_H
 
+#include "dispatcher/egress.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -70,6 +72,11 @@ void config_free(struct config *config);
  * false and `error` says what to do. Not part of config_load, so that --print-config works without
  * a token. */
 bool config_check(const struct config *config, char *error, size_t error_bytes);
+
+/* Sets what the settings say about targets; leaves the addresses of this host alone. On error false
+ * and `error` names the key and says what is wrong. */
+bool config_egress(const struct config *config, struct egress_policy *policy, char *error,
+                   size_t error_bytes);
 
 /* Writes every setting as `key = value`, with its help and source in comment lines above it. The
  * token is shown as set or unset only. */

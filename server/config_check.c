@@ -42,8 +42,28 @@ static bool check_signature(const struct config *config, char *error, size_t err
     return true;
 }
 
+bool config_egress(const struct config *config, struct egress_policy *policy, char *error,
+                   size_t error_bytes)
+{
+    char why[200];
+    const char *key = "allow_targets";
+    bool any = strcmp(config->http_targets, "any") == 0;
+    policy->allow_loopback = config->dev;
+    policy->allow_http = any || (config->dev && config->http_targets[0] == 0);
+    bool good = egress_read_networks(config->allow_targets, &policy->allowed, why, sizeof(why));
+    if (good) {
+        key = "http_targets";
+        good =
+            egress_read_networks(any ? "" : config->http_targets, &policy->http, why, sizeof(why));
+    }
+    if (!good)
+        snprintf(error, error_bytes, "%s: %s", key, why);
+    return good;
+}
+
 bool config_check(const struct config *config, char *error, size_t error_bytes)
 {
+    struct egress_policy egress;
     const struct config_spans *offsets = &config->verify_offsets_ms;
     if (config->token[0] == 0) {
         snprintf(error, error_bytes,
@@ -80,7 +100,8 @@ bool config_check(const struct config *config, char *error, size_t error_bytes)
         snprintf(error, error_bytes, "event_bytes_max must not be larger than request_bytes_max");
         return false;
     }
-    return check_pair("tls_cert_file", config->tls_cert_file, "tls_key_file", config->tls_key_file,
+    return config_egress(config, &egress, error, error_bytes) &&
+           check_pair("tls_cert_file", config->tls_cert_file, "tls_key_file", config->tls_key_file,
                       error, error_bytes) &&
            check_pair("target_cert_file", config->target_cert_file, "target_key_file",
                       config->target_key_file, error, error_bytes) &&

@@ -173,13 +173,14 @@ static bool start_dispatch(struct daemon *daemon, char *error, size_t error_byte
 {
     struct egress_policy *egress = &daemon->api.egress;
     struct dispatch_options options;
+    if (!config_egress(&daemon->config, egress, error, error_bytes))
+        return false;
     int own = egress_own_addresses(daemon->own, OWN_ADDRESSES_MAX);
     if (own < 0) {
         snprintf(error, error_bytes, "the addresses of this host cannot be read: %s",
                  strerror(errno));
         return false;
     }
-    egress->allow_loopback = egress->allow_http = daemon->config.dev;
     egress->own = daemon->own;
     egress->own_count = own < OWN_ADDRESSES_MAX ? (size_t)own : OWN_ADDRESSES_MAX;
     options = dispatch_settings(daemon);

@@ -28,10 +28,10 @@ static bool allowed(const struct egress_policy *policy, const char *text, const 
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(80)};
 
     if (inet_pton(AF_INET, text, &in.sin_addr) == 1) {
-        return egress_allowed(policy, (const struct sockaddr *)&in, why);
+        return egress_allowed(policy, false, (const struct sockaddr *)&in, why);
     }
     assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
-    return egress_allowed(policy, (const struct sockaddr *)&in6, why);
+    return egress_allowed(policy, false, (const struct sockaddr *)&in6, why);
 }
 
 static void expect_address(const struct egress_policy *policy, const char *text, bool want)
@@ -195,9 +195,9 @@ static void test_other_families(void **state)
     const char *why;
 
     (void)state;
-    assert_false(egress_allowed(&dev, (const struct sockaddr *)&local, &why));
+    assert_false(egress_allowed(&dev, false, (const struct sockaddr *)&local, &why));
     assert_non_null(why);
-    assert_false(egress_allowed(&dev, &none, NULL));
+    assert_false(egress_allowed(&dev, false, &none, NULL));
 }
 
 static void expect_url(const struct egress_policy *policy, const char *url, const char *want)
