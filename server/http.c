@@ -192,6 +192,8 @@ static void on_wake(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messag
 static void set_up(struct http *http)
 {
     h2o_hostconf_t *host;
+    /* The library would keep a large body in a file below /tmp, where events have no business. */
+    h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
     h2o_config_init(&http->config);
     http->config.http1.upgrade_to_http2 = 0;
     http->config.http1.req_timeout = (uint64_t)http->options.request_timeout_ms;

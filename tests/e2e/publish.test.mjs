@@ -5,7 +5,7 @@ import { startDaemon } from './lib/daemon.mjs';
 import { assertError, REASON } from './lib/errors.mjs';
 import { startReceiver } from './lib/receiver.mjs';
 import { event, EVENT_ID, events, EVENT_TYPES, HOUR, RFC3339 } from './lib/shapes.mjs';
-import { proves, tearDown } from './lib/suite.mjs';
+import { inWorld, proves, tearDown } from './lib/suite.mjs';
 
 const MIB = 1024 * 1024;
 
@@ -184,6 +184,11 @@ describe('what is refused', () => {
       assertError(await daemon.raw(pieces), 413, 'request_entity_too_large', { max_bytes: 16 * MIB }, what);
     }
     assert.deepEqual(await newest(), before);
+  });
+
+  inWorld('a request of 40 MB where that is allowed: it is kept in memory, for it could not be elsewhere', { set: { request_bytes_max: 64 * MIB } }, async ({ daemon }) => {
+    const list = events(45, 'work_created', () => ({ text: 'x'.repeat(900000) }));
+    assert.equal((await daemon.publishAll(list)).length, 45);
   });
 
   proves('a request that would lead to more than 100,000 deliveries; nothing is stored or sent', async () => {
