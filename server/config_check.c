@@ -100,6 +100,11 @@ bool config_check(const struct config *config, char *error, size_t error_bytes)
         snprintf(error, error_bytes, "event_bytes_max must not be larger than request_bytes_max");
         return false;
     }
+    if (config->request_bytes_max > config->request_memory_max) {
+        snprintf(error, error_bytes,
+                 "request_bytes_max must not be larger than request_memory_max");
+        return false;
+    }
     return config_egress(config, &egress, error, error_bytes) &&
            check_pair("tls_cert_file", config->tls_cert_file, "tls_key_file", config->tls_key_file,
                       error, error_bytes) &&

@@ -63,13 +63,14 @@ bool http_connection_add(struct http *http, h2o_socket_t *sock)
     if (peer == NULL)
         return false;
     connection = h2o_mem_alloc(sizeof(*connection));
-    *connection = (struct connection){http, sock, peer, NULL, http->connections};
+    *connection = (struct connection){http, sock, peer, NULL, http->connections, 0, false};
     if (http->connections != NULL)
         http->connections->prev = connection;
     http->connections = connection;
     http->connection_count++;
     sock->on_close.cb = on_close;
     sock->on_close.data = connection;
+    http_memory_watch(http);
     return true;
 }
 
@@ -80,8 +81,7 @@ static void stop_listening(struct http *http)
     http->listening = false;
 }
 
-/* Whether a line that was logged at `*logged_ms` (0: never) may be logged again; then it is now. */
-static bool log_again(int64_t *logged_ms)
+bool http_log_again(int64_t *logged_ms)
 {
     int64_t now = clock_span_ms();
     if (*logged_ms != 0 && now - *logged_ms < FULL_LOG_EVERY_MS)
@@ -99,7 +99,7 @@ static void refuse(struct http *http, h2o_socket_t *sock)
         "Content-Length: 0\r\n\r\n";
     send(h2o_socket_get_fd(sock), answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     h2o_socket_close(sock);
-    if (log_again(&http->address_full_logged_ms))
+    if (http_log_again(&http->address_full_logged_ms))
         LOG(address_full, LOG_NUMBER("connections", http->options.connections_per_address_max));
 }
 
@@ -114,7 +114,7 @@ static void on_accept(h2o_socket_t *listener, const char *error)
         int on = 1;
         if (http->connection_count >= http->options.connections_max) {
             stop_listening(http);
-            if (log_again(&http->full_logged_ms))
+            if (http_log_again(&http->full_logged_ms))
                 LOG(connections_full, LOG_NUMBER("connections", http->connection_count));
             return;
         }
@@ -209,6 +209,7 @@ static void set_up(struct http *http)
     h2o_timeout_init(http->loop, &http->answer_timeout,
                      (uint64_t)http->options.response_timeout_ms);
     h2o_timeout_init(http->loop, &http->linger_timeout, LINGER_MS);
+    http_memory_start(http);
     http->accept_retry_entry.cb = on_accept_retry;
     http->accept = (h2o_accept_ctx_t){
         .ctx = &http->context, .hosts = http->config.hosts, .ssl_ctx = http->options.tls};
@@ -244,6 +245,7 @@ static void tear_down(struct http *http)
     h2o_timeout_dispose(http->loop, &http->accept_retry);
     h2o_timeout_dispose(http->loop, &http->answer_timeout);
     h2o_timeout_dispose(http->loop, &http->linger_timeout);
+    http_memory_end(http);
     h2o_context_dispose(&http->context);
     h2o_config_dispose(&http->config);
     h2o_evloop_run(http->loop, 0); /* frees the sockets that were closed */

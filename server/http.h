@@ -40,6 +40,7 @@ struct http_options {
     int listener;           /* from http_listen; http_start takes it over, on error, too */
     struct ssl_ctx_st *tls; /* from http_tls_new, taken over likewise; NULL: plain HTTP */
     size_t request_bytes_max;
+    size_t memory_max; /* bytes of requests and answers that all connections hold together */
     unsigned connections_max;
     unsigned connections_per_address_max;
     int64_t address_requests_per_minute; /* of one address; 0: any number */

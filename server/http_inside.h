@@ -19,6 +19,8 @@ struct connection {
     h2o_socket_t *sock;
     struct peer *peer;
     struct connection *prev, *next;
+    size_t answer_bytes; /* of the answer that is going out */
+    bool cut_off;        /* shut down for what it held */
 };
 
 struct http {
@@ -35,6 +37,9 @@ struct http {
     bool listening;         /* the listener is being read */
     h2o_timeout_t accept_retry, answer_timeout, linger_timeout;
     h2o_timeout_entry_t accept_retry_entry;
+    h2o_timeout_t memory_timeout; /* http_memory.c's, with the two below */
+    h2o_timeout_entry_t memory_entry;
+    int64_t memory_logged_ms;
     struct peers *peers;
     struct connection *connections;
     unsigned connection_count;
@@ -54,6 +59,20 @@ struct http {
 /* Puts a socket on the list of connections, and takes it off again when it is closed. False if its
  * address holds as many as it may: the socket is still the caller's to close. */
 bool http_connection_add(struct http *http, h2o_socket_t *sock);
+
+/* The connection of a request, as long as its socket is open. */
+struct connection *http_connection_of(h2o_req_t *req);
+
+/* Whether a line that was logged at `*logged_ms` (0: never) may be logged again; then it is now. */
+bool http_log_again(int64_t *logged_ms);
+
+/* ---- http_memory.c ---- */
+
+/* Keeps what all connections hold together under memory_max, from a connection's coming on until
+ * none is left. */
+void http_memory_watch(struct http *http);
+void http_memory_start(struct http *http);
+void http_memory_end(struct http *http);
 
 /* Sets up the handler that makes requests of ours, and the filter that gives libh2o's own error
  * answers our form. */

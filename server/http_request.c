@@ -63,6 +63,11 @@ const char *http_reason(int status)
 
 /* ---- the request ---- */
 
+struct connection *http_connection_of(h2o_req_t *req)
+{
+    return req->conn->callbacks->get_socket(req->conn)->on_close.data; /* http.c's */
+}
+
 static void on_request_gone(void *data)
 {
     struct http_request *request = data;
@@ -71,6 +76,8 @@ static void on_request_gone(void *data)
         *request->holder = NULL;
     if (request->timer != NULL)
         h2o_timeout_unlink(&request->timer->entry);
+    if (request->answer.at != NULL)
+        http_connection_of(request->req)->answer_bytes = 0;
     json_out_free(&request->answer);
     if (request->after != NULL)
         request->after(request->after_ctx, request->after_number);
@@ -121,8 +128,7 @@ struct text http_header(const struct http_request *request, const char *name)
 
 int64_t http_rate(const struct http_request *request, int64_t now_s)
 {
-    const h2o_socket_t *sock = request->req->conn->callbacks->get_socket(request->req->conn);
-    const struct connection *connection = sock->on_close.data; /* http.c's */
+    const struct connection *connection = http_connection_of(request->req);
     return peers_take(request->http->peers, connection->peer, now_s).retry_after_s;
 }
 
@@ -209,6 +215,7 @@ void http_answer(struct http_request *request, int status, const char *content_t
     req->res.status = status;
     req->res.reason = http_reason(status);
     req->res.content_length = bytes.len;
+    http_connection_of(req)->answer_bytes = bytes.len;
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type,
                    strlen(content_type));
     /* With any other method than GET there may have been a body that this library did not see. */

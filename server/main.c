@@ -206,6 +206,7 @@ static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
     struct http_options options = {
         .listener = daemon->listener,
         .request_bytes_max = (size_t)config->request_bytes_max,
+        .memory_max = (size_t)config->request_memory_max,
         .connections_max = (unsigned)config->connections_max,
         .connections_per_address_max = (unsigned)config->connections_per_address_max,
         .address_requests_per_minute = config->rate_limit_address_per_minute,

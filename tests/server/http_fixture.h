@@ -117,12 +117,13 @@ static inline int start_with(void **state, const struct http_options *set)
     char url[300], error[512];
     struct http_options options = {
         .request_bytes_max = BODY_MAX,
+        .memory_max = set->memory_max ? set->memory_max : SIZE_MAX,
         .connections_max = CAP,
         .connections_per_address_max =
             set->connections_per_address_max ? set->connections_per_address_max : CAP,
         .address_requests_per_minute = set->address_requests_per_minute,
         .close_after_body = set->close_after_body,
-        .request_timeout_ms = 300,
+        .request_timeout_ms = set->request_timeout_ms ? set->request_timeout_ms : 300,
         .response_timeout_ms = 300,
         .handle = handle,
         .pause = on_pause,

@@ -192,6 +192,51 @@ static void a_client_that_sips_its_answer_is_cut_off(void **state)
     assert_cut_off(*state, 1 << 14);
 }
 
+static int start_with_little_memory(void **state)
+{
+    return start_with(state,
+                      &(struct http_options){.memory_max = BODY_MAX, .request_timeout_ms = 60000});
+}
+
+/* A connection that has sent `bytes` of a request of 1 MiB. */
+static int half_sent(const struct world *world, size_t bytes)
+{
+    static char piece[BODY_MAX];
+    int fd = dial(world);
+    say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n");
+    for (size_t sent = 0; sent < bytes;) {
+        ssize_t wrote = send(fd, piece + sent, bytes - sent, MSG_NOSIGNAL);
+        assert_true(wrote > 0);
+        sent += (size_t)wrote;
+    }
+    return fd;
+}
+
+static void assert_open(int fd)
+{
+    char byte;
+    assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
+}
+
+static void who_holds_most_is_cut_off_when_all_hold_too_much(void **state)
+{
+    char text[LINE_BYTES];
+    int small = half_sent(*state, 100000), large = half_sent(*state, 400000);
+    int larger = half_sent(*state, 700000), reader = dial(*state);
+    assert_true(is_closed(larger));
+    say(reader, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_true(hear(reader, text));
+    assert_open(small);
+    assert_open(large);
+    say(reader, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n"); /* an answer counts, too */
+    assert_true(is_closed(reader));
+    close(small);
+    close(large);
+    close(larger);
+    close(reader);
+}
+
 static void http2_is_not_spoken(void **state)
 {
     char text[LINE_BYTES];
@@ -225,6 +270,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_client_that_does_not_take_its_answer_is_cut_off, start,
                                         stop),
         cmocka_unit_test_setup_teardown(a_client_that_sips_its_answer_is_cut_off, start, stop),
+        cmocka_unit_test_setup_teardown(who_holds_most_is_cut_off_when_all_hold_too_much,
+                                        start_with_little_memory, stop),
         cmocka_unit_test_setup_teardown(http2_is_not_spoken, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
