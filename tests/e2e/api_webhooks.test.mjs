@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { startDaemon } from './lib/daemon.mjs';
-import { assertError, leaf, REASON } from './lib/errors.mjs';
+import { assertError, REASON } from './lib/errors.mjs';
 import { startReceiver } from './lib/receiver.mjs';
 import { event, EVENT_TYPES, RFC3339, UNKNOWN_WEBHOOK, WEBHOOK_ID } from './lib/shapes.mjs';
 import { proves, tearDown } from './lib/suite.mjs';
@@ -83,9 +83,9 @@ describe('webhooks.create', () => {
   }
 
   const bads = [
-    ['an array as body', [], 'unexpected_json_type', { actual: 'array', expected: 'object', field_name: /^/ }],
-    ['a string as body', '"x"', 'unexpected_json_type', { actual: 'string', expected: 'object', field_name: /^/ }],
-    ['null as body', 'null', 'unexpected_json_type', { actual: 'null', expected: 'object', field_name: /^/ }],
+    ['an array as body', [], 'unexpected_json_type', { actual: 'array', expected: 'object', field_name: '' }],
+    ['a string as body', '"x"', 'unexpected_json_type', { actual: 'string', expected: 'object', field_name: '' }],
+    ['null as body', 'null', 'unexpected_json_type', { actual: 'null', expected: 'object', field_name: '' }],
     ['no url', {}, 'missing_required_field', { field_name: 'url' }],
     ['url null', { url: null }, 'unexpected_json_type', { actual: 'null', expected: 'string', field_name: 'url' }],
     ['url a number', { url: 5 }, 'unexpected_json_type', { actual: 'number', expected: 'string', field_name: 'url' }],
@@ -96,20 +96,20 @@ describe('webhooks.create', () => {
     ['status', { url: 'http://127.0.0.1:1/', status: 'active' }, 'invalid_field', { field_name: 'status' }],
     ['event_types a string', { url: 'http://127.0.0.1:1/', event_types: 'work_created' }, 'unexpected_json_type', { actual: 'string', expected: 'array', field_name: 'event_types' }],
     ['event_types null', { url: 'http://127.0.0.1:1/', event_types: null }, 'unexpected_json_type', { actual: 'null', expected: 'array', field_name: 'event_types' }],
-    ['an event type that is a number', { url: 'http://127.0.0.1:1/', event_types: ['work_created', 4] }, 'unexpected_json_type', { actual: 'number', expected: 'string', field_name: /^event_types(\[1\])?$/ }],
-    ['an unknown event type', { url: 'http://127.0.0.1:1/', event_types: ['work_exploded'] }, 'invalid_enum_value', { field_name: /^event_types(\[0\])?$/, value: 'work_exploded', allowed_values: sameAs(EVENT_TYPES) }],
-    ['an event type in capitals', { url: 'http://127.0.0.1:1/', event_types: ['WORK_CREATED'] }, 'invalid_enum_value', { field_name: /^event_types(\[0\])?$/, value: 'WORK_CREATED', allowed_values: sameAs(EVENT_TYPES) }],
+    ['an event type that is a number', { url: 'http://127.0.0.1:1/', event_types: ['work_created', 4] }, 'unexpected_json_type', { actual: 'number', expected: 'string', field_name: 'event_types[1]' }],
+    ['an unknown event type', { url: 'http://127.0.0.1:1/', event_types: ['work_exploded'] }, 'invalid_enum_value', { field_name: 'event_types[0]', value: 'work_exploded', allowed_values: sameAs(EVENT_TYPES) }],
+    ['an event type in capitals', { url: 'http://127.0.0.1:1/', event_types: ['WORK_CREATED'] }, 'invalid_enum_value', { field_name: 'event_types[0]', value: 'WORK_CREATED', allowed_values: sameAs(EVENT_TYPES) }],
     ['secret null', { url: 'http://127.0.0.1:1/', secret: null }, 'unexpected_json_type', { actual: 'null', expected: 'string', field_name: 'secret' }],
     ['a secret of 7 bytes', { url: 'http://127.0.0.1:1/', secret: 'secret7' }, 'value_not_permitted', { field_name: 'secret', reason: REASON }],
     ['a secret of 33 bytes', { url: 'http://127.0.0.1:1/', secret: 'x'.repeat(33) }, 'value_not_permitted', { field_name: 'secret', reason: REASON }],
     ['a secret of 17 characters and 34 bytes', { url: 'http://127.0.0.1:1/', secret: 'é'.repeat(17) }, 'value_not_permitted', { field_name: 'secret', reason: REASON }],
     ['base64 of 33 bytes as secret', { url: 'http://127.0.0.1:1/', secret: Buffer.alloc(33, 7).toString('base64') }, 'value_not_permitted', { field_name: 'secret', reason: REASON }],
     ['headers an object', { url: 'http://127.0.0.1:1/', headers: { a: 'b' } }, 'unexpected_json_type', { actual: 'object', expected: 'array', field_name: 'headers' }],
-    ['a header that is a string', { url: 'http://127.0.0.1:1/', headers: ['a: b'] }, 'unexpected_json_type', { actual: 'string', expected: 'object', field_name: /^headers(\[0\])?$/ }],
-    ['a header without a name', { url: 'http://127.0.0.1:1/', headers: [{ value: 'v' }] }, 'missing_required_field', { field_name: leaf('headers[0].name') }],
-    ['a header without a value', { url: 'http://127.0.0.1:1/', headers: [{ name: 'n' }] }, 'missing_required_field', { field_name: leaf('headers[0].value') }],
-    ['a header with a value that is a number', { url: 'http://127.0.0.1:1/', headers: [{ name: 'n', value: 1 }] }, 'unexpected_json_type', { actual: 'number', expected: 'string', field_name: leaf('headers[0].value') }],
-    ['a header with an unknown field', { url: 'http://127.0.0.1:1/', headers: [{ name: 'n', value: 'v', x: 1 }] }, 'invalid_field', { field_name: leaf('headers[0].x') }],
+    ['a header that is a string', { url: 'http://127.0.0.1:1/', headers: ['a: b'] }, 'unexpected_json_type', { actual: 'string', expected: 'object', field_name: 'headers[0]' }],
+    ['a header without a name', { url: 'http://127.0.0.1:1/', headers: [{ value: 'v' }] }, 'missing_required_field', { field_name: 'headers[0].name' }],
+    ['a header without a value', { url: 'http://127.0.0.1:1/', headers: [{ name: 'n' }] }, 'missing_required_field', { field_name: 'headers[0].value' }],
+    ['a header with a value that is a number', { url: 'http://127.0.0.1:1/', headers: [{ name: 'n', value: 1 }] }, 'unexpected_json_type', { actual: 'number', expected: 'string', field_name: 'headers[0].value' }],
+    ['a header with an unknown field', { url: 'http://127.0.0.1:1/', headers: [{ name: 'n', value: 'v', x: 1 }] }, 'invalid_field', { field_name: 'x' }],
     ['9 headers', { url: 'http://127.0.0.1:1/', headers: numberedHeaders(9) }, 'value_not_permitted', { field_name: 'headers', reason: REASON }],
   ];
   for (const name of ['', 'a b', 'a:b', 'é', 'a\r\nb', 'a.b', 'Host', 'host', 'Content-Length', 'Content-Type', 'Transfer-Encoding', 'Connection', 'X-DevRev-Signature', 'x-devrev-signature']) {
@@ -117,7 +117,7 @@ describe('webhooks.create', () => {
       `a header named ${JSON.stringify(name)}`,
       { url: 'http://127.0.0.1:1/', headers: [{ name, value: 'v' }] },
       'value_not_permitted',
-      { field_name: /^(headers(\[0\])?(\.name)?|name)$/, reason: REASON },
+      { field_name: 'headers[0].name', reason: REASON },
     ]);
   }
   for (const value of ['a\r\nX-Evil: 1', 'a\nb', 'a\rb', 'a\u0000b']) {
@@ -125,7 +125,7 @@ describe('webhooks.create', () => {
       `a header value ${JSON.stringify(value)}`,
       { url: 'http://127.0.0.1:1/', headers: [{ name: 'x-ok', value }] },
       'value_not_permitted',
-      { field_name: /^(headers(\[0\])?(\.value)?|value)$/, reason: REASON },
+      { field_name: 'headers[0].value', reason: REASON },
     ]);
   }
   for (const [what, body, type, fields] of bads) {
@@ -430,8 +430,8 @@ describe('webhooks.get and list', () => {
     [{ cursor: 'x' }, 'invalid_field', { field_name: 'cursor' }],
     [{ id: 'x' }, 'invalid_field', { field_name: 'id' }],
     [{ status: 'active' }, 'unexpected_json_type', { actual: 'string', expected: 'array', field_name: 'status' }],
-    [{ status: [1] }, 'unexpected_json_type', { actual: 'number', expected: 'string', field_name: /^status(\[0\])?$/ }],
-    [{ status: ['broken'] }, 'invalid_enum_value', { field_name: /^status(\[0\])?$/, value: 'broken', allowed_values: sameAs(['active', 'inactive', 'unverified']) }],
+    [{ status: [1] }, 'unexpected_json_type', { actual: 'number', expected: 'string', field_name: 'status[0]' }],
+    [{ status: ['broken'] }, 'invalid_enum_value', { field_name: 'status[0]', value: 'broken', allowed_values: sameAs(['active', 'inactive', 'unverified']) }],
   ];
   for (const [body, type, fields] of badLists) {
     proves(`list refuses ${JSON.stringify(body)}: ${type}`, async () => {
@@ -440,7 +440,7 @@ describe('webhooks.get and list', () => {
   }
   proves('list by GET refuses an unknown query field and an unknown status', async () => {
     assertError(await daemon.get('webhooks.list?name=x'), 400, 'invalid_field', { field_name: 'name' });
-    assertError(await daemon.get('webhooks.list?status=broken'), 400, 'invalid_enum_value', { field_name: /^status(\[0\])?$/, value: 'broken', allowed_values: sameAs(['active', 'inactive', 'unverified']) });
+    assertError(await daemon.get('webhooks.list?status=broken'), 400, 'invalid_enum_value', { field_name: 'status[0]', value: 'broken', allowed_values: sameAs(['active', 'inactive', 'unverified']) });
   });
 });
 
@@ -518,18 +518,18 @@ describe('webhooks.update', () => {
     [{ action: 'explode' }, 'invalid_enum_value', { field_name: 'action', value: 'explode', allowed_values: sameAs(['activate', 'deactivate']) }],
     [{ action: null }, 'unexpected_json_type', { actual: 'null', expected: 'string', field_name: 'action' }],
     [{ event_types: ['tag_created'] }, 'unexpected_json_type', { actual: 'array', expected: 'object', field_name: 'event_types' }],
-    [{ event_types: { add: 'tag_created' } }, 'unexpected_json_type', { actual: 'string', expected: 'array', field_name: leaf('event_types.add') }],
-    [{ event_types: { add: ['nope'] } }, 'invalid_enum_value', { field_name: /^(event_types\.)?add(\[0\])?$/, value: 'nope', allowed_values: sameAs(EVENT_TYPES) }],
-    [{ event_types: { replace: [] } }, 'invalid_field', { field_name: leaf('event_types.replace') }],
+    [{ event_types: { add: 'tag_created' } }, 'unexpected_json_type', { actual: 'string', expected: 'array', field_name: 'event_types.add' }],
+    [{ event_types: { add: ['nope'] } }, 'invalid_enum_value', { field_name: 'event_types.add[0]', value: 'nope', allowed_values: sameAs(EVENT_TYPES) }],
+    [{ event_types: { replace: [] } }, 'invalid_field', { field_name: 'replace' }],
     [{ event_types: { set: [], add: [] } }, 'value_not_permitted', { field_name: 'event_types.set', reason: REASON }],
     [{ event_types: { set: ['tag_created'], remove: ['tag_deleted'] } }, 'value_not_permitted', { field_name: 'event_types.set', reason: REASON }],
     [{ headers: [] }, 'unexpected_json_type', { actual: 'array', expected: 'object', field_name: 'headers' }],
-    [{ headers: { add: [{ name: 'Host', value: 'x' }] } }, 'value_not_permitted', { field_name: /^(headers\.add(\[0\])?(\.name)?|name|add(\[0\])?)$/, reason: REASON }],
-    [{ headers: { add: [{ name: 'x' }] } }, 'missing_required_field', { field_name: leaf('headers.add[0].value') }],
-    [{ headers: { remove: [7] } }, 'unexpected_json_type', { actual: 'number', expected: 'string', field_name: /^(headers\.)?remove(\[0\])?$/ }],
-    [{ headers: { set: numberedHeaders(9) } }, 'value_not_permitted', { field_name: /^headers(\.set)?$/, reason: REASON }],
-    [{ headers: { add: numberedHeaders(8) } }, 'value_not_permitted', { field_name: /^headers(\.add)?$/, reason: REASON }],
-    [{ headers: { clear: true } }, 'invalid_field', { field_name: leaf('headers.clear') }],
+    [{ headers: { add: [{ name: 'Host', value: 'x' }] } }, 'value_not_permitted', { field_name: 'headers.add[0].name', reason: REASON }],
+    [{ headers: { add: [{ name: 'x' }] } }, 'missing_required_field', { field_name: 'headers.add[0].value' }],
+    [{ headers: { remove: [7] } }, 'unexpected_json_type', { actual: 'number', expected: 'string', field_name: 'headers.remove[0]' }],
+    [{ headers: { set: numberedHeaders(9) } }, 'value_not_permitted', { field_name: 'headers.set', reason: REASON }],
+    [{ headers: { add: numberedHeaders(8) } }, 'value_not_permitted', { field_name: 'headers', reason: REASON }],
+    [{ headers: { clear: true } }, 'invalid_field', { field_name: 'clear' }],
   ];
   for (const [fields, type, expected] of bads) {
     proves(`refuses ${JSON.stringify(fields).slice(0, 70)}: ${type}, and changes nothing`, async () => {

@@ -477,6 +477,11 @@ describe('requests out of the schemas', { skip }, () => {
   }
 
   function madeUp(operation) {
+    const prefix = operation.needsToken && make.chance(0.1) ? '/internal' : '';
+    return { prefix, ...madeUpFields(operation) };
+  }
+
+  function madeUpFields(operation) {
     const headers = {};
     if (make.chance(0.05)) headers['X-DevRev-Version'] = make.pick(['2022-10-20', '2024-01-24', '2023-01-01', '', 'x'.repeat(3000)]);
     if (make.chance(0.03)) headers.Authorization = make.pick(['', 'Bearer', 'Bearer ', 'Basic x', 'dev-token', 'BEARER  dev-token', 'x'.repeat(3000)]);
@@ -517,7 +522,7 @@ describe('requests out of the schemas', { skip }, () => {
 
   proves(`${REQUESTS} requests, seed ${SEED}: no 5xx, no lost connection, no answer that is not documented`, async (t) => {
     t.diagnostic(`OPENAPI_SEED=${SEED} OPENAPI_REQUESTS=${REQUESTS}`);
-    const operations = document.operations.filter((o) => o.needsToken);
+    const { operations } = document;
     let number = 0;
     const work = async () => {
       while (number < REQUESTS) {
@@ -531,7 +536,8 @@ describe('requests out of the schemas', { skip }, () => {
     for (const operation of operations) {
       const good = [...seen.keys()].filter((key) => key.startsWith(`${operation.name} 2`));
       const bad = [...seen.keys()].filter((key) => key.startsWith(`${operation.name} 4`));
-      assert.ok(good.length > 0 && bad.length > 1, `${operation.name} was accepted and refused: ${[...good, ...bad]}`);
+      assert.ok(good.length > 0, `${operation.name} was accepted: ${bad}`);
+      assert.ok(bad.length > 1 || !operation.needsToken, `${operation.name} was refused, for several reasons: ${[...good, ...bad]}`);
     }
     t.diagnostic(`${seen.size} kinds of answers`);
   });

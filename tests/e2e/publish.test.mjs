@@ -103,8 +103,8 @@ describe('what is accepted', () => {
 describe('what is refused', () => {
   const one = event();
   const bad = [
-    ['an empty object', {}, 'missing_required_field', { field_name: /^(type|events)$/ }],
-    ['an array', [one], 'unexpected_json_type', { actual: 'array', expected: 'object', field_name: /^/ }],
+    ['an empty object', {}, 'missing_required_field', { field_name: 'type' }],
+    ['an array', [one], 'unexpected_json_type', { actual: 'array', expected: 'object', field_name: '' }],
     ['a type that is a number', { type: 1 }, 'unexpected_json_type', { actual: 'number', expected: 'string', field_name: 'type' }],
     ['a type that is null', { type: null }, 'unexpected_json_type', { actual: 'null', expected: 'string', field_name: 'type' }],
     ['an unknown type', { type: 'work_exploded', work_exploded: {} }, 'invalid_enum_value', { field_name: 'type', value: 'work_exploded', allowed_values: publishable }],
@@ -333,7 +333,7 @@ describe('Idempotency-Key', () => {
   proves('a key has 1 to 255 bytes', async () => {
     assert.equal((await daemon.call('events.publish', event(), keyed('k'.repeat(255)))).status, 202);
     const res = await daemon.call('events.publish', event(), keyed('k'.repeat(256)));
-    assertError(res, 400, 'value_not_permitted', { field_name: /^Idempotency-Key$/i, reason: REASON });
+    assertError(res, 400, 'value_not_permitted', { field_name: 'Idempotency-Key', reason: REASON });
   });
 
   proves('a key is remembered across a stop and across a kill, and forgotten after 24 h', async () => {

@@ -34,6 +34,7 @@ export function assertError(res, status, type, fields = {}, what = '') {
   const phrases = [http.STATUS_CODES[status], ...(OTHER_PHRASES[status] ?? [])];
   assert.ok(phrases.includes(body.message), `message is the reason phrase; ${told}`);
   assert.equal(body.type, type, told);
+  if (status === 429 || status === 503) assert.match(res.headers['retry-after'] ?? '', /^[1-9]\d*$/, `Retry-After says when to come again; ${told}`);
   for (const [key, expected] of Object.entries(fields)) {
     assert.ok(matches(body[key], expected), `${key} is ${JSON.stringify(body[key])?.slice(0, 300)}; ${told}`);
   }
@@ -44,13 +45,6 @@ export function assertError(res, status, type, fields = {}, what = '') {
 
 function show(fields) {
   return JSON.stringify(fields, (_, v) => (v instanceof RegExp || typeof v === 'function' ? String(v) : v)).slice(0, 300);
-}
-
-/** A nested field may be named by its leaf alone or by its path. */
-export function leaf(path) {
-  const escaped = (text) => text.replace(/[.[\]]/g, '\\$&');
-  const last = path.replace(/^.*\./, '');
-  return new RegExp(`^(${escaped(path)}|${escaped(last)})$`);
 }
 
 /** Text that says why. */
