@@ -206,12 +206,21 @@ static void posts_ended(struct sender_thread *thread, struct post *post)
 
 /* ---- the thread ---- */
 
+/* With so many POSTs under way a round that could start more waits a moment for answers first, in
+ * which the receivers may run: what they answer frees connections, and the next POSTs go over
+ * those. Receivers that are slow for other reasons hold up nobody by it: the wait ends with the
+ * first answer, and a round starts more than what it could wait for. */
+#define IN_FLIGHT_ENOUGH 64
+#define ANSWERS_WAIT_MS  1
+
 static int timeout_ms(const struct sender_thread *thread)
 {
     struct clock *clock = thread->dispatch->options.clock;
     int64_t left_ms = -1;
     if (thread->stopping) {
         left_ms = thread->stop_at_ms - clock_span_ms();
+    } else if (thread->core.starts_left && !atomic_load(&thread->dispatch->store_failing)) {
+        return thread->core.in_flight < IN_FLIGHT_ENOUGH ? 0 : ANSWERS_WAIT_MS;
     } else if (!clock_is_virtual(clock) && !atomic_load(&thread->dispatch->store_failing)) {
         mono_ms deadline = core_deadline(&thread->core);
         if (deadline == MONO_NEVER)

@@ -114,6 +114,8 @@ void core_step(struct core *core, const struct core_event *event, struct update 
 mono_ms core_deadline(const struct core *core)
 {
     const struct heap_node *node = heap_min(&core->timers);
+    if (core->starts_left)
+        return core->now.mono;
     if (!node)
         return MONO_NEVER;
     return node->key > core->now.mono ? node->key : core->now.mono;

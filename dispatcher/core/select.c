@@ -8,7 +8,11 @@
  * long, so turns alone would let a few slow ones take every slot: therefore no webhook may hold
  * more than an eighth of what is still free (at least one), besides its own limit. However many are
  * slow, what they hold converges so that something stays free for the others; this is the "dynamic
- * threshold" of shared-memory switches. */
+ * threshold" of shared-memory switches.
+ *
+ * Pace. A run begins a few POSTs only (starts_per_run); the rest is due at once, in the next run.
+ * What was answered meanwhile has left its slot and its connection, so a receiver that answers
+ * quickly is served over a few connections that are warm instead of as many as the limits allow. */
 #include "core/parts.h"
 
 #define SHARE_OF_FREE 8
@@ -111,15 +115,21 @@ static bool may_start(const struct core *core, const struct webhook *webhook)
 bool select_run(struct core *core, struct update *update)
 {
     const struct webhook *first_refused = NULL; /* once round the ring without a start is enough */
+    unsigned started = 0;
+    core->starts_left = false;
     while (core->ring && core->in_flight < core->config.in_flight_max) {
         struct webhook *webhook = core->ring;
         if (webhook == first_refused)
+            return true;
+        core->starts_left = started > 0 && started == core->config.starts_per_run;
+        if (core->starts_left)
             return true;
         if (!update_has_room(update))
             return false;
         core->ring = webhook->ring_next;
         if (may_start(core, webhook)) {
             start(core, webhook, update);
+            started++;
             first_refused = NULL;
         } else if (!first_refused) {
             first_refused = webhook;

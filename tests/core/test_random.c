@@ -148,6 +148,7 @@ static void play(unsigned seed)
     config.in_flight_max = seed % 4 ? 100 : 10;
     config.in_flight_per_webhook_max = 1 + seed % 7;
     config.degrade_after = seed % 5 ? 5 : 1;
+    config.starts_per_run = seed % 11; /* 0: no limit */
     if (seed % 6 == 0)
         config.retry_delays_ms[0] = 0;
     struct world *world = world_new(&config);

@@ -208,6 +208,35 @@ static void more_than_one_update_holds(void **state)
     world_free(world);
 }
 
+/* A run begins a few and asks to be called again at once, in turn as before, until nothing is left
+ * that may start; what is answered between the runs makes room. */
+static void a_run_begins_a_few(void **state)
+{
+    (void)state;
+    struct core_config config = world_config();
+    config.starts_per_run = 4;
+    struct world *world = world_new(&config);
+    struct world_webhook *first = world_create_active(world), *second = world_create_active(world);
+    world->held = true;
+    world_publish_many(world, first, 40);
+    world_publish_many(world, second, 3);
+    while (world_report(world))
+        ;
+    for (unsigned open = 4; open <= 32; open += 4) {
+        world_run(world);
+        assert_int_equal(world_posts_open(world, NULL), open);
+        assert_int_equal(core_deadline(&world->core), world->now.mono);
+        assert_int_equal(world_posts_open(world, second), open == 4 ? 2 : 3);
+    }
+    world_run(world); /* the last three slots of the first webhook */
+    assert_int_equal(world_posts_open(world, first), 32);
+    assert_true(core_deadline(&world->core) > world->now.mono);
+    world->held = false;
+    world_end(world, 1, OUTCOME_acknowledged);
+    assert_non_null(world_row(world, 33)->post);
+    world_free(world);
+}
+
 /* A retry that is due at once must not begin before its outcome was carried out. */
 static void an_outcome_is_told_before_the_next_attempt_begins(void **state)
 {
@@ -242,6 +271,7 @@ int main(void)
         cmocka_unit_test(alone_it_is_not_held_back),
         cmocka_unit_test(webhooks_take_turns),
         cmocka_unit_test(more_than_one_update_holds),
+        cmocka_unit_test(a_run_begins_a_few),
         cmocka_unit_test(an_outcome_is_told_before_the_next_attempt_begins),
     };
     return cmocka_run_group_tests_name("select", tests, NULL, NULL);
