@@ -40,9 +40,6 @@ void mailbox_send(struct mailbox *mailbox, struct mail *mail)
 
 struct mail *mailbox_take(struct mailbox *mailbox)
 {
-    uint64_t wakes;
-    ssize_t got = read(mailbox->wake_fd, &wakes, sizeof(wakes));
-    (void)got; /* nothing to read: nobody has sent since the last look */
     pthread_mutex_lock(&mailbox->lock);
     struct mail *mails = mailbox->head;
     mailbox->head = mailbox->tail = NULL;
@@ -53,5 +50,11 @@ struct mail *mailbox_take(struct mailbox *mailbox)
 void mailbox_wait(struct mailbox *mailbox, int timeout_ms)
 {
     struct pollfd waiting = {.fd = mailbox->wake_fd, .events = POLLIN};
-    poll(&waiting, 1, timeout_ms);
+    uint64_t wakes;
+    if (poll(&waiting, 1, timeout_ms) <= 0)
+        return;
+    /* Before the mails are taken: who sends after that finds the mailbox empty, and writes again.
+     */
+    ssize_t got = read(mailbox->wake_fd, &wakes, sizeof(wakes));
+    (void)got; /* it was readable, and nobody else reads it */
 }

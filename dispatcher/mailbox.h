@@ -19,7 +19,7 @@ struct mail {
 struct mailbox {
     pthread_mutex_t lock;
     struct mail *head, *tail;
-    int wake_fd; /* readable when mails wait */
+    int wake_fd; /* written whenever mails come into an empty mailbox */
 };
 
 /* Makes a mailbox; false for want of descriptors. */
@@ -29,10 +29,12 @@ void mailbox_destroy(struct mailbox *mailbox);
 /* Sends `mail`, which is the reader's from now on. Any thread. */
 void mailbox_send(struct mailbox *mailbox, struct mail *mail);
 
-/* Takes all that wait, oldest first, linked by `next`; NULL if none. The reader's thread. */
+/* Takes all that wait, oldest first, linked by `next`; NULL if none. No system call. The reader's
+ * thread. */
 struct mail *mailbox_take(struct mailbox *mailbox);
 
-/* Waits until mails wait, at most timeout_ms (-1: for ever). The reader's thread. */
+/* Waits until mails came since the last wait, at most timeout_ms (-1: for ever). The reader's
+ * thread; a reader that watches wake_fd by other means needs the edge alone, and never reads it. */
 void mailbox_wait(struct mailbox *mailbox, int timeout_ms);
 
 #endif

@@ -60,7 +60,7 @@ struct sender *sender_new(const struct sender_options *options, char *error, siz
 /* Cuts off every POST under way, closes connections, frees. */
 void sender_free(struct sender *sender);
 
-/* Wakes sender_wait when `fd` is readable. */
+/* Wakes sender_wait whenever something is written to the eventfd `fd`, which nobody has to read. */
 bool sender_watch(struct sender *sender, int fd);
 
 /* An unused post, to be filled in. */

@@ -207,7 +207,7 @@ struct post *sender_cut_off(struct sender *sender)
 
 bool sender_watch(struct sender *sender, int fd)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.fd = fd};
     return epoll_ctl(sender->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
