@@ -39,9 +39,9 @@ int secret_random_text(char *out, size_t chars)
     return 0;
 }
 
-int secret_random_u64(uint64_t *out)
+int secret_random_numbers(uint64_t *out, size_t count)
 {
-    return RAND_bytes((unsigned char *)out, sizeof(*out)) == 1 ? 0 : -1;
+    return RAND_bytes((unsigned char *)out, (int)(count * sizeof(*out))) == 1 ? 0 : -1;
 }
 
 /* The six bits of a character of standard base64, or -1. */

@@ -20,8 +20,12 @@
  */
 int secret_random_text(char *out, size_t chars);
 
-/* A random number, every value equally likely. Returns 0, or -1 if the random source failed. */
-int secret_random_u64(uint64_t *out);
+/*
+ * Random numbers, every value equally likely. Returns 0, or -1 if the random source failed. A call
+ * costs a system call however many it is asked for: who needs one after the other takes some at
+ * once.
+ */
+int secret_random_numbers(uint64_t *out, size_t count);
 
 /*
  * Whether a client may use this text as the secret of a webhook: 8 to 32 bytes of any text, or

@@ -9,7 +9,8 @@
 #include "dispatcher/quiet.h"
 #include "dispatcher/subscribers.h"
 
-#define SENDERS_MAX 64
+#define SENDERS_MAX   64
+#define WRITER_RANDOM 64 /* random numbers that the writer draws at once */
 
 /* What is counted, one number a row of metric.def. */
 struct counters {
@@ -31,6 +32,8 @@ struct writer {
     uint64_t open, open_before; /* open deliveries, now and when the transaction began */
     struct dispatch_stats
         tally; /* what this transaction adds to the counters once it is committed */
+    uint64_t random[WRITER_RANDOM]; /* the last `random_left` are not used yet */
+    unsigned random_left;
     mono_ms purge_at;
     int64_t failing_since_ms; /* clock_span_ms of the first commit that failed; 0: none */
     int64_t done;             /* mails that this round finished: leaves quiet at its end */

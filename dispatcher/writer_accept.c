@@ -100,14 +100,24 @@ static enum store_result note_object(struct store *store, struct store_event *ro
     return STORE_OK;
 }
 
+/* A salt for the next event; false if the random source fails. */
+static bool next_salt(struct writer *writer, uint64_t *salt)
+{
+    if (writer->random_left == 0) {
+        if (secret_random_numbers(writer->random, WRITER_RANDOM) != 0)
+            return false;
+        writer->random_left = WRITER_RANDOM;
+    }
+    *salt = writer->random[--writer->random_left] % IDS_SALT_END;
+    return true;
+}
+
 enum store_result writer_accept(struct writer *writer, struct store_event *row,
                                 const struct fan_out *fan_out)
 {
     struct store *store = writer->dispatch->options.store;
-    uint64_t random;
-    if (secret_random_u64(&random) != 0)
+    if (!next_salt(writer, &row->salt))
         return STORE_FAILED; /* without ids nothing can be accepted */
-    row->salt = random % IDS_SALT_END;
     enum store_result result = note_object(store, row);
     if (result == STORE_OK)
         result = store_accept(store, row, writer->targets, fan_out->targets);

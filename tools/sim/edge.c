@@ -106,9 +106,10 @@ void mailbox_wait(struct mailbox *mailbox, int timeout_ms)
 
 /* ---- random numbers ---- */
 
-int secret_random_u64(uint64_t *out)
+int secret_random_numbers(uint64_t *out, size_t count)
 {
-    *out = random_u64(&the_world->entropy);
+    for (size_t i = 0; i < count; i++)
+        out[i] = random_u64(&the_world->entropy);
     return 0;
 }
 
