@@ -29,6 +29,10 @@
  */
 #define IDLE_SECONDS_MAX 4L
 
+/* What libcurl reads with at a time; its own default of 16 KiB is taken from the heap for each
+ * POST. */
+#define READ_BYTES 4096L
+
 /* How much may come besides the body: heads, interim ones too, and trailers, which libcurl keeps
  * and does not limit by itself. A line takes memory beyond its own bytes. */
 #define HEAD_BYTES_MAX       (256 * 1024)
@@ -156,6 +160,7 @@ static bool set_up(struct sender *sender, struct post *post)
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_TIMEOUT_MS, (long)sender->options.timeout_ms);
     SET(CURLOPT_QUICK_EXIT, 1L);
+    SET(CURLOPT_BUFFERSIZE, READ_BYTES);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);

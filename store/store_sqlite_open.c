@@ -209,6 +209,7 @@ enum store_result store_open_sqlite(const struct store_options *options, struct 
     struct trouble to = {error, error_bytes};
     char root[PATH_MAX];
     struct sqlite_store *s = store_alloc(sizeof *s);
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* no count, so no lock, around each allocation */
     s->lock = -1;
     s->answer_bytes_max = options->answer_bytes_max;
     s->list_step = LIST_STEP;
