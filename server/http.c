@@ -274,7 +274,7 @@ static struct peers *make_peers(const struct http_options *options)
         .requests_per_minute = options->address_requests_per_minute,
         .remembered_max = REMEMBERED_MAX,
     };
-    return secret_random_u64(&peers.seed) == 0 ? peers_new(&peers) : NULL;
+    return secret_random_numbers(&peers.seed, 1) == 0 ? peers_new(&peers) : NULL;
 }
 
 struct http *http_start(const struct http_options *options, char *error, size_t error_bytes)
