@@ -38,7 +38,7 @@ static const struct row rows[LOG_EVENT_COUNT] = {
 #undef X
 };
 
-static const char *const level_names[] = {"debug", "info", "warn", "error"};
+static const char *const level_names[] = {"trace", "debug", "info", "warn", "error"};
 
 static bool as_json;
 static atomic_int least_level = LOG_LEVEL_info; /* may change while threads log */

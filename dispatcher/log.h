@@ -9,7 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum log_level { LOG_LEVEL_debug, LOG_LEVEL_info, LOG_LEVEL_warn, LOG_LEVEL_error };
+enum log_level {
+    LOG_LEVEL_trace,
+    LOG_LEVEL_debug,
+    LOG_LEVEL_info,
+    LOG_LEVEL_warn,
+    LOG_LEVEL_error
+};
 
 enum log_event {
 #define X(event, level, fields, help) LOG_##event,

@@ -118,6 +118,9 @@ enum store_result writer_redeliver(struct writer *writer, struct redeliver_call 
 
 enum store_result writer_operations(struct writer *writer, struct operations *operations);
 
+/* After the commit: traces the attempts that are recorded now. */
+void writer_trace(const struct operations *operations);
+
 /* ---- recover.c ---- */
 
 /* Makes hooks and subscribers of everything in the store and reports them to the senders. */

@@ -143,6 +143,8 @@ static void committed(struct writer *writer, struct mail *mails)
     send_reports(writer);
     for (struct mail *next; mails; mails = next) {
         next = mails->next;
+        if (mails->kind == MAIL_OPERATIONS)
+            writer_trace(operations_of(mails));
         finish(writer, mails);
     }
     if (writer->failing_since_ms == 0)

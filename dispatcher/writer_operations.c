@@ -163,3 +163,17 @@ enum store_result writer_operations(struct writer *writer, struct operations *op
     }
     return result;
 }
+
+void writer_trace(const struct operations *operations)
+{
+    if (!log_wanted(LOG_attempt_recorded))
+        return;
+    for (unsigned i = 0; i < operations->count; i++) {
+        const struct store_record *row = &operations->at[i].record.row;
+        if (operations->at[i].kind == OPERATION_RECORD)
+            LOG(attempt_recorded, LOG_NUMBER("key", row->delivery),
+                LOG_NUMBER("started_us", row->attempt.started_us),
+                LOG_TEXT("outcome", outcome_name(row->attempt.outcome)),
+                LOG_TEXT("state", delivery_state_name(row->state)));
+    }
+}

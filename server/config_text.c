@@ -107,7 +107,7 @@ static const char *allowed_words(const struct config_row *row)
     if (row == &rows[CONFIG_log_format])
         return "plain json";
     if (row == &rows[CONFIG_log_level])
-        return "debug info warn error";
+        return "trace debug info warn error";
     if (row == &rows[CONFIG_close_after_body])
         return "auto true false";
     if (row == &rows[CONFIG_signature_encoding])

@@ -67,9 +67,9 @@ static void raise_descriptor_limit(void)
 
 static enum log_level log_settings(const struct config *config)
 {
-    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    static const char *const levels[] = {"trace", "debug", "info", "warn", "error"};
     enum log_level least = LOG_LEVEL_info;
-    for (int level = LOG_LEVEL_debug; level <= LOG_LEVEL_error; level++)
+    for (int level = LOG_LEVEL_trace; level <= LOG_LEVEL_error; level++)
         if (strcmp(config->log_level, levels[level]) == 0)
             least = (enum log_level)level;
     return least;

@@ -297,7 +297,7 @@ describe('SIGTERM', () => {
 describe('what is logged', () => {
   for (const format of ['plain', 'json']) {
     const canaries = { token: 'canary-token-1', secret: 'canary-secret-2', header: 'canary-header-3', payload: 'canary-payload-4', answer: 'canary-answer-5', query: 'canary-query-6' };
-    inWorld(`never a secret, token, challenge, header value, body or answer (${format}, at level debug)`, { token: canaries.token, env: { REVHOOK_TOKEN: canaries.token }, set: { log_level: 'debug', log_format: format } }, async ({ daemon, to }) => {
+    inWorld(`never a secret, token, challenge, header value, body or answer (${format}, at level trace)`, { token: canaries.token, env: { REVHOOK_TOKEN: canaries.token }, set: { log_level: 'trace', log_format: format } }, async ({ daemon, to }) => {
       const webhook = await daemon.activeWebhook(to, { secret: canaries.secret, headers: [{ name: 'x-key', value: canaries.header }] });
       to.breakAll({ status: 500, body: canaries.answer });
       await daemon.publishAll(events(5, 'work_created', () => ({ text: canaries.payload })));
@@ -311,6 +311,7 @@ describe('what is logged', () => {
       await to.waitVerifies(3);
       await daemon.stop();
       assert.ok(daemon.stderr.includes(webhook.id.split('/').pop()), 'the log does speak of the webhook');
+      assert.ok(/attempt_started.*attempt_recorded/s.test(daemon.stderr), 'and of its attempts');
       const words = [...Object.values(canaries), 'canary-wrong-7', generated, ...to.requests.map((r) => r.signature), ...to.verifies().map((r) => r.challenge)];
       for (const word of words) assert.ok(!daemon.stderr.includes(word), `the log contains ${word}`);
       if (format === 'json') {

@@ -167,7 +167,8 @@ static void bad_values_are_refused_with_key_value_bounds_and_place(void **state)
     assert_refused(ARGS("--clock", "sundial"), no_environment,
                    WORDS("--clock", "clock", "sundial", "real virtual"));
     assert_refused(ARGS("--set", "dev=yes"), no_environment, WORDS("true or false"));
-    assert_refused(ARGS("--set", "log_level=loud"), no_environment, WORDS("debug info warn error"));
+    assert_refused(ARGS("--set", "log_level=loud"), no_environment,
+                   WORDS("trace debug info warn error"));
     assert_refused(ARGS("--set", "retry_delays_ms=1,,2"), no_environment, WORDS("commas"));
     assert_refused(ARGS("--set", "retry_delays_ms=1,"), no_environment, WORDS("commas"));
     assert_refused(ARGS("--set", "retry_delays_ms=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"),

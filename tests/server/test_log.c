@@ -148,6 +148,10 @@ static void levels(void **state)
     free(text);
     log_setup(false, LOG_LEVEL_debug);
     assert_true(log_wanted(LOG_request));
+    assert_false(log_wanted(LOG_attempt_started));
+    log_setup(false, LOG_LEVEL_trace);
+    assert_true(log_wanted(LOG_request));
+    assert_true(log_wanted(LOG_attempt_started));
 }
 
 static void fields_without_a_place_in_the_row_are_left_out(void **state)
