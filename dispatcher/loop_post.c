@@ -77,7 +77,7 @@ void loop_post_event(struct sender_thread *thread, struct delivery *delivery, st
     post->body_bytes =
         envelope_event(body, &envelope, event->type, event->payload, event->payload_bytes);
     post->slot = enter_flight(thread, delivery->key);
-    LOG(attempt_started, LOG_TEXT("event", event_id), LOG_NUMBER("key", delivery->key),
+    LOG(attempt_started, LOG_TEXT("event_id", event_id), LOG_NUMBER("key", delivery->key),
         LOG_NUMBER("n", delivery->attempt_count + 1), LOG_NUMBER("started_us", now.wall));
     sender_start(thread->sender, post);
 }

@@ -97,12 +97,12 @@ export class Daemon {
     assert.ok(fs.existsSync(BINARY), `no revhookd at ${BINARY}: build it, or name it in REVHOOKD`);
     const child = spawn(BINARY, this.args(), {
       env: cleanEnv(this.options.env),
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', this.options.stderrFd ?? 'pipe'],
     });
     this.child = child;
     this.stdout = '';
     child.stdout.on('data', (chunk) => (this.stdout += chunk));
-    child.stderr.on('data', (chunk) => (this.stderr += chunk));
+    child.stderr?.on('data', (chunk) => (this.stderr += chunk));
     this.exited = new Promise((resolve) => {
       child.on('error', (error) => resolve({ error }));
       child.on('close', (code, signal) => resolve({ code, signal }));
@@ -180,9 +180,10 @@ export class Daemon {
 
   /**
    * One API call. `body` is an object (sent as JSON), a string or Buffer (sent as it is), or undefined (none).
-   * `token: null` sends no Authorization; `headers` overwrite what is sent by default, `null` leaves one out.
+   * `token: null` sends no Authorization; `headers` overwrite what is sent by default, `null` leaves one out; `again` as for
+   * request().
    */
-  call(name, body, { method = 'POST', token = this.token, headers = {}, timeoutMs } = {}) {
+  call(name, body, { method = 'POST', token = this.token, headers = {}, timeoutMs, again } = {}) {
     const all = {};
     if (token !== null) all.Authorization = `Bearer ${token}`;
     if (body !== undefined) all['Content-Type'] = 'application/json';
@@ -193,7 +194,7 @@ export class Daemon {
     }
     const bytes = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const route = name.startsWith('/') ? name : `/${name}`;
-    return request(this.url, { method, path: route, headers: all, body: bytes, timeoutMs, tls: this.options.tls });
+    return request(this.url, { method, path: route, headers: all, body: bytes, timeoutMs, again, tls: this.options.tls });
   }
 
   raw(pieces, options) {

@@ -19,14 +19,15 @@ function parsed(text) {
 /**
  * One request. `body` is a string or Buffer sent as it is; nothing is added to `headers` but Content-Length.
  * To a base of https `tls` goes to node:tls ({ca, ...}).
- * Returns {status, reason, headers, text, body}: `body` is the parsed JSON or undefined.
+ * Returns {status, reason, headers, text, body}: `body` is the parsed JSON or undefined. `again: false` is for peers that may be
+ * killed: then a connection that breaks without an answer does not say that nothing was processed.
  */
 export async function request(base, options = {}) {
   try {
     return await requestOnce(base, options);
   } catch (error) {
     // The peer closed an idle connection at the moment it was taken from the pool: nothing was processed.
-    if (!error.beforeAnswerOnReusedSocket) throw error;
+    if (!error.beforeAnswerOnReusedSocket || options.again === false) throw error;
     return requestOnce(base, options);
   }
 }
