@@ -245,7 +245,7 @@ export class Rig {
     await this.receivers.close();
     for (const log of [this.told, this.seen, this.account]) log.close();
     const report = checkFolder(this.folder);
-    console.log(`${name}: ${summary(report, this.seed)}`);
+    console.log(`figure: ${name}: ${summary(report, this.seed)}`);
     for (const line of tell(report)) console.log(line);
     if (report.violationCount === 0) fs.rmSync(this.folder, { recursive: true });
     else console.log(`the logs are in ${this.folder}`);
