@@ -38,7 +38,11 @@ describe('webhooks.create', () => {
     assert.match(res.headers['content-type'], /^application\/json/);
     assert.deepEqual(Object.keys(res.body), ['webhook']);
     const { webhook } = res.body;
+    const members = ['created_by', 'created_date', 'display_id', 'id', 'modified_by', 'modified_date', 'event_types', 'headers', 'secret', 'status', 'url', 'health'];
+    assert.deepEqual(Object.keys(webhook), members, 'DevRev\'s order, then what is ours');
+    for (const user of [webhook.created_by, webhook.modified_by]) assert.deepEqual(Object.keys(user), ['type', 'display_name', 'id']);
     assert.match(webhook.id, WEBHOOK_ID);
+    assert.equal(webhook.display_id, `webhook-${webhook.id.split('/').pop()}`);
     assert.equal(webhook.url, to.url);
     assert.equal(webhook.status, 'unverified', 'the 201 is written before any verify');
     assert.equal(webhook.secret, 'MTIzNDU2Nzg5MGFiY2RlZg==', 'a given secret is returned unchanged');

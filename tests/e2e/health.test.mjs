@@ -181,6 +181,14 @@ describe('degraded', () => {
     await daemon.settle();
     await daemon.advance(210000);
     assert.equal((await daemon.webhook(webhook.id)).status, 'degraded');
+    const listed = async (status) => (await daemon.ok('webhooks.list', { status: [status] })).webhooks.map((w) => w.id);
+    assert.deepEqual(await listed('degraded'), [webhook.id]);
+    assert.deepEqual(await listed('unverified'), []);
+    const words = ['active', 'degraded', 'inactive', 'unverified'];
+    assertError(await daemon.call('webhooks.list', { status: ['broken'] }), 400, 'invalid_enum_value', { field_name: 'status[0]', value: 'broken', allowed_values: words });
+    await daemon.restart({ set: { degraded_status_visible: 'false' } });
+    assert.deepEqual(await listed('unverified'), [webhook.id]);
+    assertError(await daemon.call('webhooks.list', { status: ['degraded'] }), 400, 'invalid_enum_value', { field_name: 'status[0]', value: 'degraded', allowed_values: ['active', 'inactive', 'unverified'] });
   });
 });
 
