@@ -79,6 +79,15 @@ describe('the document and the sources', { skip }, () => {
     assert.ok(compared >= 18, `${compared} operations compared`);
   });
 
+  proves('what is ours is marked as an extension, what is DevRev\'s is not', () => {
+    const MARK = 'x-revhook-extension';
+    for (const { path, name, value } of document.operations) assert.equal(value[MARK] === true, !path.startsWith('/webhooks.'), name);
+    const ours = (schema) => Object.entries(document.schema(schema).properties).filter(([, field]) => document.resolve(field)[MARK]).map(([name]) => name);
+    assert.deepEqual(ours('webhook').sort(), ['health', 'signature']);
+    for (const schema of ['webhooks-create-request', 'webhooks-update-request']) assert.deepEqual(ours(schema), ['signature']);
+    for (const schema of ['webhooks-get-request', 'webhooks-list-request', 'webhooks-fetch-request']) assert.deepEqual(ours(schema), []);
+  });
+
   proves('every error type is described with its status, and no other is', () => {
     const described = new Map();
     for (const operation of document.operations) {
