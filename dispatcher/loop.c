@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 /* ---- effects ---- */
 
@@ -267,6 +268,7 @@ void loop_round(struct sender_thread *thread)
 void *loop_run(void *argument)
 {
     struct sender_thread *thread = argument;
+    prctl(PR_SET_NAME, "sender"); /* for top, perf and `revhook bench` */
     while (!may_end(thread))
         loop_round(thread);
     return NULL;

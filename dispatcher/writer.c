@@ -18,6 +18,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #define RETRY_MS        200
 #define BATCH_MAILS_MAX 4096
@@ -290,6 +291,7 @@ void writer_round(struct writer *writer)
 static void *run(void *argument)
 {
     struct writer *writer = argument;
+    prctl(PR_SET_NAME, "writer"); /* for top, perf and `revhook bench` */
     while (!writer->stopping || writer->left)
         writer_round(writer);
     return NULL;

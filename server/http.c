@@ -23,6 +23,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 #define ACCEPTS_AT_ONCE   16   /* so that accepting does not starve requests */
 #define ACCEPT_RETRY_MS   100  /* rest when no descriptor is left */
@@ -255,6 +256,7 @@ static void tear_down(struct http *http)
 static void *run(void *data)
 {
     struct http *http = data;
+    prctl(PR_SET_NAME, "api"); /* for top, perf and `revhook bench` */
     set_up(http);
     sem_post(&http->started);
     /* The loop returns -1 when a signal interrupts it; there is nothing to do about it. */
