@@ -122,6 +122,27 @@ static const struct option_row simulate_options[] = {
     END,
 };
 
+static const struct option_row bench_options[] = {
+    {"quick", NULL, "the main runs alone, in less than 90 seconds", false},
+    {"guard", NULL, "fewer still, in about 20 seconds", false},
+    {"long", NULL, "also with 10,000,000 rows in the store", false},
+    {"only", "A,B", "these runs and ceilings alone, see --list", false},
+    {"list", NULL, "list the runs and ceilings, and end", false},
+    {"rounds", "N", "measure everything so many times; default 3, 2 with --quick", false},
+    {"measure-ms", "MS", "measured time of each; default 4000, 1200 with --quick", false},
+    {"json", "FILE", "write everything that was measured as JSON", false},
+    {"check", "FILE", "end with 1 if a ratio is more than 25 % worse than in this earlier JSON",
+     false},
+    {"daemon", "PROGRAM", "revhookd; default the one beside this program", false},
+    {"dir", "DIR", "for the stores, several GB with --long; default $TMPDIR or /tmp", false},
+    {"peer", "NAME", "measure another service in the same rounds, too", false},
+    {"url", "URL", "its publish call, http://ADDRESS:PORT/PATH", false},
+    {"header", "'NAME: VALUE'", "of its publish call", true},
+    {"body", "TEMPLATE", "of its publish call; {event}, {payload}, {type} are replaced", false},
+    {"sink-port", "N", "where it must deliver to: http://127.0.0.1:N/; default 9900", false},
+    END,
+};
+
 static const struct command commands[] = {
     {"publish", "[TYPE]", 0, 1, "publish an event, or a file of events",
      "The text of --data is sent as it is given; numbers keep their digits.\n"
@@ -174,6 +195,10 @@ static const struct command commands[] = {
      "Real core, writer and senders; virtual time, receivers, disk and clocks. Needs no service.\n"
      "Standard output is the same for the same seed. Ends with 1 if a rule was violated.",
      simulate_options, simulate_run},
+    {"bench", "", 0, 0, "measure the service: speed, latency, growth, isolation, memory",
+     "Starts its own service, receiver and publisher on loopback, on two processors, and removes\n"
+     "what it made. Needs no service. Prints each figure beside its target; ends with 0 if it ran.",
+     bench_options, bench_run},
     {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
 };
 

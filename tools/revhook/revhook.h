@@ -116,5 +116,6 @@ int clock_get_run(const struct cli *cli);
 int clock_advance_run(const struct cli *cli);
 int listen_run(const struct cli *cli);
 int simulate_run(const struct cli *cli); /* tools/sim/simulate.c */
+int bench_run(const struct cli *cli);    /* tools/bench/bench.c */
 
 #endif

@@ -1,0 +1,125 @@
+/* What the files of `revhook bench` share: the plan of a bench, and what each run has measured. */
+#ifndef REVHOOK_BENCH_BENCH_H
+#define REVHOOK_BENCH_BENCH_H
+
+#include "tools/bench/histogram.h"
+#include "tools/bench/load.h"
+#include "tools/bench/peer.h"
+#include "tools/bench/sample.h"
+#include "tools/bench/usage.h"
+#include "tools/revhook/revhook.h"
+
+#include <jansson.h>
+
+enum mode { MODE_GUARD = 1, MODE_QUICK = 2, MODE_FULL = 4, MODE_LONG = 8 };
+
+/* One figure of a run, or of a ceiling: measured once in each round. */
+enum figure {
+    FIGURE_RATE,              /* deliveries a second */
+    FIGURE_CPU_US,            /* of the service, each delivery */
+    FIGURE_CPU_FIRST_PART_US, /* the same by part: PART_COUNT figures from here */
+    FIGURE_CPU_LAST_PART_US = FIGURE_CPU_FIRST_PART_US + PART_COUNT - 1,
+    FIGURE_SINK_US,      /* of the sink, each delivery */
+    FIGURE_PUBLISHER_US, /* of the publisher, each delivery */
+    FIGURE_OTHERS_CORES, /* processors that other programs (or the host) took meanwhile */
+    FIGURE_EVENTS_PER_COMMIT,
+    FIGURE_RSS_IDLE_MB,
+    FIGURE_RSS_MB, /* the most while it worked */
+    FIGURE_P50_MS, /* from the time an event was due to be sent to its arrival */
+    FIGURE_P90_MS,
+    FIGURE_P99_MS,
+    FIGURE_P999_MS,
+    FIGURE_LATE_P99_MS, /* of that, what the publisher itself was late */
+    FIGURE_READY_MS,    /* from the start of the program to its line */
+    FIGURE_FIRST_MS,    /* from the start of the program to the first arrival */
+    FIGURE_COUNT
+};
+
+struct figure_row {
+    const char *name, *unit;
+};
+extern const struct figure_row figure_rows[FIGURE_COUNT];
+
+/* Every run, by name: runs.def. */
+enum run {
+#define X(name, ...) RUN_##name,
+#include "tools/bench/runs.def"
+#undef X
+    RUN_COUNT
+};
+
+/* The parts that nothing built of them can be faster than. */
+enum ceiling {
+    CEILING_epoll, /* bare epoll POST client */
+    CEILING_curl,  /* tuned libcurl client, 100 endpoints */
+    CEILING_curl_1000,
+    CEILING_curl_tls,
+    CEILING_h2o,         /* a POST of 1 KiB received and answered */
+    CEILING_h2o_publish, /* one event of a batch received, scanned and answered */
+    CEILING_store,       /* the life of an event in SQLite, each delivery */
+    CEILING_hmac,        /* a signature */
+    CEILING_scan,        /* 1 KiB of JSON made canonical */
+    CEILING_COUNT
+};
+
+struct run_row {
+    const char *name;
+    unsigned modes;
+    unsigned repeats;
+    int warm_ms;
+    const char *help;
+    struct load load;
+};
+extern const struct run_row run_rows[RUN_COUNT];
+
+struct ceiling_row {
+    const char *name;
+    unsigned modes;
+    const char *help;
+};
+extern const struct ceiling_row ceiling_rows[CEILING_COUNT];
+
+/* What came of one run over all rounds. */
+struct measured {
+    struct sample figures[FIGURE_COUNT];
+    struct histogram latency; /* of all rounds; of the endpoints that are well */
+};
+
+struct measured_ceiling {
+    struct sample cpu_us;  /* each operation */
+    struct sample rate;    /* a second, by one thread with the rest of the machine to itself */
+    struct sample sink_us; /* of the sink, each request; for clients alone */
+};
+
+struct bench {
+    enum mode mode;
+    const char *daemon; /* program */
+    const char *folder; /* for stores, logs; removed by the end */
+    const char *only;   /* names of runs and ceilings, separated by commas, or NULL */
+    unsigned rounds;
+    int measure_ms;
+    int processors;
+    struct peer peer;
+    unsigned faults; /* deliveries lost, refused or wrong; told with each */
+    struct measured runs[RUN_COUNT];
+    struct measured own_like_peer, peer_run; /* the same load on both */
+    struct measured_ceiling ceilings[CEILING_COUNT];
+};
+
+/* Whether a run or ceiling of this name and these modes is part of the bench. */
+bool bench_wants(const struct bench *bench, const char *name, unsigned modes);
+
+/* --- run.c: one run against the service. False if it could not be made (told on stderr). */
+bool run_measure(struct bench *bench, enum run run);
+/* The same load, single events to one endpoint, on the service and on the peer. */
+bool run_measure_peer(struct bench *bench);
+
+/* --- ceiling.c: one ceiling. False if it could not be measured (told on stderr). */
+bool ceiling_measure(struct bench *bench, enum ceiling ceiling);
+
+/* --- report.c */
+void report_print(const struct bench *bench);
+/* The whole as JSON, the caller's. */
+json_t *report_json(const struct bench *bench);
+
+#endif

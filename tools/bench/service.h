@@ -1,0 +1,35 @@
+/* The service under test: a store prepared for a run, a daemon of its own on it. */
+#ifndef REVHOOK_BENCH_SERVICE_H
+#define REVHOOK_BENCH_SERVICE_H
+
+#include "tools/bench/load.h"
+
+#include <sys/types.h>
+
+struct service {
+    const char *program; /* revhookd */
+    char folder[4096];   /* its store, its log, its certificate; "" : none */
+    char ca_file[4200];  /* "" : none */
+    pid_t pid;           /* -1: does not run */
+    uint16_t port;
+    double ready_ms; /* from the start of the program to its line */
+};
+
+/* Makes a store with the webhooks of `load`, active, on these ports of 127.0.0.1, and the rows that
+ * it asks for. In a process of its own. False after printing what is wrong. */
+bool service_prepare(const struct service *service, const struct load *load, const uint16_t *ports);
+
+/* Starts the daemon and waits until it answers. False after printing what is wrong. */
+bool service_start(struct service *service);
+
+/* Ends it. */
+void service_end(struct service *service);
+
+/* Reads a counter of its /metrics ("commits_total"); -1 if it cannot be had. */
+double service_metric(const struct service *service, const char *name);
+
+/* Writes a certificate for 127.0.0.1 and its key as one PEM file; it is its own authority. False
+ * after printing what is wrong. */
+bool service_certificate(const char *file);
+
+#endif

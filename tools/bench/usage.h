@@ -1,0 +1,30 @@
+/* What a process has used: processor time by thread, memory. From /proc, to the nanosecond. */
+#ifndef REVHOOK_BENCH_USAGE_H
+#define REVHOOK_BENCH_USAGE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The daemon's threads by their names (the senders together). */
+enum part { PART_API, PART_WRITER, PART_SENDERS, PART_REST, PART_COUNT };
+extern const char *const part_names[PART_COUNT];
+
+/* Nanoseconds on a processor since the process began, by part; all zero if it is gone. */
+struct usage {
+    uint64_t ns[PART_COUNT];
+};
+
+struct usage usage_of(pid_t pid);
+uint64_t usage_total(const struct usage *usage);
+
+/* Resident memory now, and the most so far, in MB (10^6 bytes); 0 if the process is gone. */
+double usage_rss_mb(pid_t pid);
+double usage_rss_peak_mb(pid_t pid);
+
+/* CLOCK_MONOTONIC, which all processes of a machine read alike. */
+uint64_t now_ns(void);
+
+/* Processor time of the calling process so far. */
+uint64_t usage_own_ns(void);
+
+#endif
