@@ -14,11 +14,12 @@
 #include "store/migrate.h"
 
 #include "sqlite_0001.h"
+#include "sqlite_0002.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-static const char *const versions[] = {sqlite_0001_sql};
+static const char *const versions[] = {sqlite_0001_sql, sqlite_0002_sql};
 
 _Static_assert(sizeof versions / sizeof versions[0] == STORE_SCHEMA_VERSION,
                "one file for each version");

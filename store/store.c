@@ -84,14 +84,14 @@ enum store_result store_begin(struct store *store)
 }
 
 /* Whether a writing verb may go on; otherwise it returns store->broken. */
-static bool sound(const struct store *store)
+bool store_sound(const struct store *store)
 {
     assert(store->writing && !store->visiting);
     return store->broken == STORE_OK;
 }
 
 /* Breaks the transaction if a verb has failed. */
-static enum store_result done(struct store *store, enum store_result result)
+enum store_result store_done(struct store *store, enum store_result result)
 {
     assert(result != STORE_LOCKED && result != STORE_NEWER && result != STORE_CORRUPT);
     if (result == STORE_FULL || result == STORE_FAILED)
@@ -102,9 +102,9 @@ static enum store_result done(struct store *store, enum store_result result)
 enum store_result store_commit(struct store *store, struct instant now, const char *boot)
 {
     assert(strlen(boot) < sizeof store->boot);
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
-    enum store_result result = done(store, store->ops->commit(store, now, boot));
+    enum store_result result = store_done(store, store->ops->commit(store, now, boot));
     if (result != STORE_OK)
         return result;
     store->writing = false;
@@ -127,37 +127,37 @@ void store_rollback(struct store *store)
 enum store_result store_webhook_insert(struct store *store, struct store_webhook *row)
 {
     assert(row->id.bytes > 0 && row->id.bytes <= STORE_WEBHOOK_ID_BYTES_MAX && row->org.bytes > 0);
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
-    return done(store, store->ops->webhook_insert(store, row));
+    return store_done(store, store->ops->webhook_insert(store, row));
 }
 
 enum store_result store_webhook_configure(struct store *store, const struct store_webhook *row)
 {
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
-    return done(store, store->ops->webhook_configure(store, row));
+    return store_done(store, store->ops->webhook_configure(store, row));
 }
 
 enum store_result store_webhook_status(struct store *store, int64_t webhook,
                                        const struct webhook_status *status)
 {
     assert(status->state < WEBHOOK_STATE_COUNT && status->reason < REASON_COUNT);
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
-    return done(store, store->ops->webhook_status(store, webhook, status));
+    return store_done(store, store->ops->webhook_status(store, webhook, status));
 }
 
 enum store_result store_webhook_look(struct store *store, int64_t webhook,
                                      bool (*visit)(void *ctx, const struct store_webhook *row),
                                      void *ctx)
 {
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
     store->visiting = true;
     enum store_result result = store->ops->webhook_look(store, webhook, visit, ctx);
     store->visiting = false;
-    return done(store, result);
+    return store_done(store, result);
 }
 
 static bool terminal(unsigned state)
@@ -171,9 +171,9 @@ enum store_result store_settle(struct store *store, int64_t webhook, enum delive
 {
     assert(terminal(state) && (size_t)reason < REASON_COUNT);
     uint64_t count = 0;
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
-    enum store_result result = done(
+    enum store_result result = store_done(
         store, store->ops->settle(store, webhook, state, reason, except, except_count, &count));
     if (settled != NULL)
         *settled = result == STORE_OK ? count : 0;
@@ -192,46 +192,46 @@ enum store_result store_accept(struct store *store, struct store_event *event,
         assert(open ? targets[i].state == DELIVERY_PENDING : terminal(targets[i].state));
         assert(targets[i].reason < REASON_COUNT);
     }
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
-    return done(store, store->ops->accept(store, event, targets, target_count));
+    return store_done(store, store->ops->accept(store, event, targets, target_count));
 }
 
 enum store_result store_object_get(struct store *store, int64_t number,
                                    bool (*visit)(void *ctx, const struct store_object *row),
                                    void *ctx)
 {
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
     store->visiting = true;
     enum store_result result = store->ops->object_get(store, number, visit, ctx);
     store->visiting = false;
-    return done(store, result);
+    return store_done(store, result);
 }
 
 enum store_result store_object_remove(struct store *store, int64_t number)
 {
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
-    return done(store, store->ops->object_remove(store, number));
+    return store_done(store, store->ops->object_remove(store, number));
 }
 
 enum store_result store_idempotency_find(struct store *store, struct store_bytes org,
                                          struct store_bytes key, mono_ms now,
                                          struct store_idempotency *found)
 {
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
-    return done(store, store->ops->idempotency_find(store, org, key, now, found));
+    return store_done(store, store->ops->idempotency_find(store, org, key, now, found));
 }
 
 enum store_result store_idempotency_insert(struct store *store, struct store_bytes org,
                                            struct store_bytes key,
                                            const struct store_idempotency *row)
 {
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
-    return done(store, store->ops->idempotency_insert(store, org, key, row));
+    return store_done(store, store->ops->idempotency_insert(store, org, key, row));
 }
 
 enum store_result store_record(struct store *store, const struct store_record *record)
@@ -240,26 +240,26 @@ enum store_result store_record(struct store *store, const struct store_record *r
     assert(open ? record->state == DELIVERY_PENDING : terminal(record->state));
     assert(record->reason < REASON_COUNT && record->attempt.outcome < OUTCOME_COUNT);
     assert(record->attempt.answer.bytes <= STORE_ANSWER_BYTES_MAX);
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
-    return done(store, store->ops->record(store, record));
+    return store_done(store, store->ops->record(store, record));
 }
 
 enum store_result store_reopen(struct store *store, int64_t delivery, mono_ms due)
 {
     assert(due != MONO_NEVER);
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
-    return done(store, store->ops->reopen(store, delivery, due));
+    return store_done(store, store->ops->reopen(store, delivery, due));
 }
 
 enum store_result store_purge(struct store *store, wall_us before_us, mono_ms now, unsigned limit,
                               unsigned *removed)
 {
     *removed = 0;
-    if (!sound(store))
+    if (!store_sound(store))
         return store->broken;
-    return done(store, store->ops->purge(store, before_us, now, limit, removed));
+    return store_done(store, store->ops->purge(store, before_us, now, limit, removed));
 }
 
 enum store_result store_pending_after(struct store *store, int64_t webhook, mono_ms due,
@@ -275,7 +275,7 @@ enum store_result store_pending_after(struct store *store, int64_t webhook, mono
     enum store_result result =
         store->ops->pending_after(store, webhook, due, key, limit, visit, ctx, more);
     store->visiting = false;
-    return store->writing ? done(store, result) : result;
+    return store->writing ? store_done(store, result) : result;
 }
 
 /* ---- at start, and house-keeping ---- */

@@ -2,9 +2,10 @@
  * back-ends (store_sqlite.c, and store_memory.c for tests and the simulator); tests/store runs one
  * suite against both.
  *
- * Owns: rows of webhooks, events, deliveries, attempts, objects and idempotency keys; the keys
- * (numbers) of events, deliveries and webhooks; the service's time line across restarts. Refuses:
- * policy. It does not know when a delivery is due again or whether a webhook degrades; it is told.
+ * Owns: rows of webhooks, events, deliveries, attempts, objects, idempotency keys, organisations
+ * and tokens; the keys (numbers) of all but objects and idempotency keys; the service's time line
+ * across restarts. Refuses: policy. It does not know when a delivery is due again or whether a
+ * webhook degrades; it is told.
  *
  * Writing: one thread, one `struct store`. Verbs are called between store_begin and store_commit;
  * what was told stands when store_commit has returned STORE_OK (SQLite: synchronous=FULL), and
@@ -49,13 +50,41 @@ struct store_bytes {
 };
 
 #define STORE_WEBHOOK_ID_BYTES_MAX 32
+#define STORE_FIRST_ORG            "dev0" /* is there from the start */
+#define STORE_FIRST_PARTITION      "dvrv-us-1"
+#define STORE_ORG_ID_BYTES_MAX     32
+#define STORE_PARTITION_BYTES_MAX  32
+#define STORE_NAME_BYTES_MAX       128
+#define STORE_HASH_BYTES           32
 #define STORE_ANSWER_BYTES_MAX     4096
 #define STORE_ATTEMPTS_MAX         255 /* attempts kept of one delivery, redeliveries included */
+
+/* An organisation. */
+struct store_org {
+    int64_t key;           /* given by the store at insert */
+    struct store_bytes id; /* what `org` means in all other rows; unique for ever */
+    struct store_bytes partition;
+    struct store_bytes name; /* for people */
+    wall_us created_us;      /* 0: it was there from the start */
+};
+
+/* A token of an organisation, without the token. */
+struct store_token {
+    int64_t key; /* given by the store at insert; never used again */
+    struct store_bytes org;
+    uint8_t hash[STORE_HASH_BYTES]; /* SHA-256 */
+    struct store_bytes name;        /* for people */
+    uint32_t scopes;                /* bits by enum scope; stored by name */
+    wall_us created_us;
+    wall_us expires_us; /* 0: never */
+    wall_us revoked_us; /* 0: it is not */
+};
 
 struct store_webhook {
     int64_t key;                  /* given by the store at insert */
     struct store_bytes id;        /* the part of its DON after "webhook/"; unique for ever */
     struct store_bytes org;       /* "dev0" */
+    struct store_bytes partition; /* the third part of its DON: "dvrv-us-1" */
     struct store_bytes url;       /* as the client wrote it */
     struct store_bytes target;    /* as it is dialled */
     struct store_bytes secret;    /* empty once deleted */
@@ -237,6 +266,18 @@ enum store_result store_idempotency_insert(struct store *store, struct store_byt
                                            struct store_bytes key,
                                            const struct store_idempotency *row);
 
+/* Inserts an organisation; sets row->key. STORE_CONFLICT: this id was used before. */
+enum store_result store_org_insert(struct store *store, struct store_org *row);
+/* Inserts a token; sets row->key. STORE_NOT_FOUND: no such organisation. STORE_CONFLICT: there is a
+ * token with this hash. */
+enum store_result store_token_insert(struct store *store, struct store_token *row);
+/* Marks a token as revoked. STORE_NOT_FOUND; STORE_CONFLICT: it was revoked before. */
+enum store_result store_token_revoke(struct store *store, int64_t token, wall_us revoked_us);
+/* Removes the tokens that were revoked, or expired, before `before_us`. */
+enum store_result store_token_forget(struct store *store, wall_us before_us);
+/* How many organisations and tokens there are, as this transaction has it. */
+enum store_result store_org_count(struct store *store, uint64_t *orgs, uint64_t *tokens);
+
 /* Records an attempt and what follows. STORE_NOT_FOUND: no such delivery. STORE_CONFLICT: it is not
  * open (it has its end already). An attempt beyond STORE_ATTEMPTS_MAX moves the delivery but is not
  * itself kept. */
@@ -302,6 +343,13 @@ enum store_result store_event_get(struct store_reader *reader, struct store_byte
 enum store_result store_event_list(struct store_reader *reader, struct store_bytes org,
                                    int64_t before, int type, unsigned limit,
                                    bool (*visit)(void *ctx, const struct store_event *row),
+                                   void *ctx);
+
+/* All organisations, all tokens (revoked and expired ones, too), oldest first. */
+enum store_result store_org_list(struct store_reader *reader,
+                                 bool (*visit)(void *ctx, const struct store_org *row), void *ctx);
+enum store_result store_token_list(struct store_reader *reader,
+                                   bool (*visit)(void *ctx, const struct store_token *row),
                                    void *ctx);
 
 struct store_delivery_filter {

@@ -1,6 +1,6 @@
 /* The reference back-end: the contract of store.h in plain C, for tests and the simulator.
  *
- * Owns: six tables (store_memory_table.h) and, for each webhook, its open deliveries in the order
+ * Owns: eight tables (store_memory_table.h) and, for each webhook, its open deliveries in the order
  * of (due, key).
  *
  * Happy path: a verb copies the row that it changes, changes the copy and puts it in place. Commit
@@ -57,6 +57,8 @@ static enum store_result memory_commit(struct store *store, struct instant now, 
     memory_table_commit(&m->attempts);
     memory_table_commit(&m->objects);
     memory_table_commit(&m->idempotency);
+    memory_table_commit(&m->orgs);
+    memory_table_commit(&m->tokens);
     return STORE_OK;
 }
 
@@ -69,6 +71,8 @@ static void memory_rollback(struct store *store)
     memory_table_rollback(&m->attempts);
     memory_table_rollback(&m->objects);
     memory_table_rollback(&m->idempotency);
+    memory_table_rollback(&m->orgs);
+    memory_table_rollback(&m->tokens);
 }
 
 /* ---- webhooks ---- */
@@ -76,14 +80,15 @@ static void memory_rollback(struct store *store)
 /* A block with a copy of *row and all that it points to. */
 static struct store_webhook *webhook_copy(const struct store_webhook *row)
 {
-    size_t bytes = row->id.bytes + row->org.bytes + row->url.bytes + row->target.bytes +
-                   row->secret.bytes + row->headers.bytes + row->signature.bytes +
-                   row->created_by.bytes + row->modified_by.bytes;
+    size_t bytes = row->id.bytes + row->org.bytes + row->partition.bytes + row->url.bytes +
+                   row->target.bytes + row->secret.bytes + row->headers.bytes +
+                   row->signature.bytes + row->created_by.bytes + row->modified_by.bytes;
     struct store_webhook *copy = store_alloc(sizeof *copy + bytes);
     *copy = *row;
     char *end = (char *)(copy + 1);
     memory_keep(&copy->id, &end);
     memory_keep(&copy->org, &end);
+    memory_keep(&copy->partition, &end);
     memory_keep(&copy->url, &end);
     memory_keep(&copy->target, &end);
     memory_keep(&copy->secret, &end);
@@ -224,6 +229,8 @@ static void memory_close(struct store *store)
     memory_table_free(&m->objects);
     memory_object_free(m);
     memory_table_free(&m->idempotency);
+    memory_table_free(&m->orgs);
+    memory_table_free(&m->tokens);
     for (size_t i = 0; i < m->open_capacity; i++)
         free(m->open[i].entries);
     free(m->open);
@@ -263,6 +270,11 @@ static const struct store_ops memory_ops = {
     .object_remove = memory_object_remove,
     .idempotency_find = memory_idempotency_find,
     .idempotency_insert = memory_idempotency_insert,
+    .org_insert = memory_org_insert,
+    .token_insert = memory_token_insert,
+    .token_revoke = memory_token_revoke,
+    .token_forget = memory_token_forget,
+    .org_count = memory_org_count,
     .record = memory_record,
     .reopen = memory_reopen,
     .pending_after = memory_pending_after,
@@ -278,6 +290,8 @@ static const struct store_ops memory_ops = {
     .delivery_list = memory_delivery_list,
     .delivery_get = memory_delivery_get,
     .attempt_list = memory_attempt_list,
+    .org_list = memory_org_list,
+    .token_list = memory_token_list,
 };
 
 enum store_result store_open_memory(struct store **store)
@@ -288,6 +302,7 @@ enum store_result store_open_memory(struct store **store)
     m->deliveries.ctx = m;
     m->objects.moved = memory_object_moved;
     m->objects.ctx = m;
+    memory_org_first(m);
     *store = &m->base;
     return STORE_OK;
 }

@@ -52,7 +52,7 @@ struct open_list {
 
 struct memory_store {
     struct store base;
-    struct memory_table webhooks, events, deliveries, attempts, objects, idempotency;
+    struct memory_table webhooks, events, deliveries, attempts, objects, idempotency, orgs, tokens;
     void *object_places; /* a tree of places in `objects` by number, as the transaction sees it */
     struct open_list *open; /* of webhook k: open[k - 1], as the transaction sees it */
     size_t open_capacity;
@@ -108,6 +108,17 @@ void memory_object_keep(struct memory_store *m, const struct store_event *event)
 enum store_result memory_object_get(struct store *store, int64_t number, store_visit_object *visit,
                                     void *ctx);
 enum store_result memory_object_remove(struct store *store, int64_t number);
+
+/* Ops of store_memory_org.c, and the organisation that is there from the start. */
+void memory_org_first(struct memory_store *m);
+enum store_result memory_org_insert(struct store *store, struct store_org *row);
+enum store_result memory_token_insert(struct store *store, struct store_token *row);
+enum store_result memory_token_revoke(struct store *store, int64_t token, wall_us revoked_us);
+enum store_result memory_token_forget(struct store *store, wall_us before_us);
+enum store_result memory_org_count(struct store *store, uint64_t *orgs, uint64_t *tokens);
+enum store_result memory_org_list(struct store_reader *reader, store_visit_org *visit, void *ctx);
+enum store_result memory_token_list(struct store_reader *reader, store_visit_token *visit,
+                                    void *ctx);
 
 /* Ops of store_memory_read.c. */
 enum store_result memory_recover(struct store *store, store_visit_recover *visit, void *ctx);

@@ -15,6 +15,8 @@ typedef bool store_visit_delivery(void *ctx, const struct store_delivery *row);
 typedef bool store_visit_attempt(void *ctx, const struct store_attempt *row);
 typedef bool store_visit_pending(void *ctx, const struct store_pending *row);
 typedef bool store_visit_object(void *ctx, const struct store_object *row);
+typedef bool store_visit_org(void *ctx, const struct store_org *row);
+typedef bool store_visit_token(void *ctx, const struct store_token *row);
 typedef bool store_visit_recover(void *ctx, const struct store_webhook *row, bool has_open);
 
 struct store_ops {
@@ -46,6 +48,11 @@ struct store_ops {
     enum store_result (*idempotency_insert)(struct store *, struct store_bytes org,
                                             struct store_bytes key,
                                             const struct store_idempotency *row);
+    enum store_result (*org_insert)(struct store *, struct store_org *row);
+    enum store_result (*token_insert)(struct store *, struct store_token *row);
+    enum store_result (*token_revoke)(struct store *, int64_t token, wall_us revoked_us);
+    enum store_result (*token_forget)(struct store *, wall_us before_us);
+    enum store_result (*org_count)(struct store *, uint64_t *orgs, uint64_t *tokens);
     enum store_result (*record)(struct store *, const struct store_record *record);
     enum store_result (*reopen)(struct store *, int64_t delivery, mono_ms due);
     enum store_result (*pending_after)(struct store *, int64_t webhook, mono_ms due, int64_t key,
@@ -76,6 +83,8 @@ struct store_ops {
                                       uint64_t salt, store_visit_delivery *visit, void *ctx);
     enum store_result (*attempt_list)(struct store_reader *, int64_t delivery,
                                       store_visit_attempt *visit, void *ctx);
+    enum store_result (*org_list)(struct store_reader *, store_visit_org *visit, void *ctx);
+    enum store_result (*token_list)(struct store_reader *, store_visit_token *visit, void *ctx);
 };
 
 #define STORE_ERROR_BYTES 256
@@ -106,6 +115,16 @@ void store_set_error(struct store *store, const char *format, ...)
 /* The same for store_reader_error. The reader's thread. */
 void store_reader_set_error(struct store_reader *reader, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Whether a writing verb may go on; otherwise it returns store->broken. Stops the program outside
+ * of a transaction. */
+bool store_sound(const struct store *store);
+/* What a writing verb ends with: breaks the transaction if the op has failed; gives `result`. */
+enum store_result store_done(struct store *store, enum store_result result);
+
+/* What a reading verb begins and ends with: while it visits, nobody else may use the reader. */
+void store_reader_enter(struct store_reader *reader);
+enum store_result store_reader_leave(struct store_reader *reader, enum store_result result);
 
 /* calloc that does not fail: where a small block cannot be had the service cannot go on in a known
  * state, so the program says so and stops; started again it recovers from the store. Not for sizes

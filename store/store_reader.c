@@ -49,13 +49,13 @@ void store_reader_close(struct store_reader *reader)
     __atomic_sub_fetch(&store->readers, 1, __ATOMIC_ACQ_REL);
 }
 
-static void enter(struct store_reader *reader)
+void store_reader_enter(struct store_reader *reader)
 {
     assert(!reader->visiting);
     reader->visiting = true;
 }
 
-static enum store_result leave(struct store_reader *reader, enum store_result result)
+enum store_result store_reader_leave(struct store_reader *reader, enum store_result result)
 {
     assert(result == STORE_OK || result == STORE_NOT_FOUND || result == STORE_FAILED);
     reader->visiting = false;
@@ -67,23 +67,23 @@ enum store_result store_webhook_get(struct store_reader *reader, struct store_by
                                     bool (*visit)(void *ctx, const struct store_webhook *row),
                                     void *ctx)
 {
-    enter(reader);
-    return leave(reader, reader->ops->webhook_get(reader, org, id, visit, ctx));
+    store_reader_enter(reader);
+    return store_reader_leave(reader, reader->ops->webhook_get(reader, org, id, visit, ctx));
 }
 
 enum store_result store_webhook_key(struct store_reader *reader, struct store_bytes org,
                                     struct store_bytes id, int64_t *key)
 {
-    enter(reader);
-    return leave(reader, reader->ops->webhook_key(reader, org, id, key));
+    store_reader_enter(reader);
+    return store_reader_leave(reader, reader->ops->webhook_key(reader, org, id, key));
 }
 
 enum store_result store_webhook_list(struct store_reader *reader, struct store_bytes org,
                                      bool (*visit)(void *ctx, const struct store_webhook *row),
                                      void *ctx)
 {
-    enter(reader);
-    return leave(reader, reader->ops->webhook_list(reader, org, visit, ctx));
+    store_reader_enter(reader);
+    return store_reader_leave(reader, reader->ops->webhook_list(reader, org, visit, ctx));
 }
 
 enum store_result store_event_get(struct store_reader *reader, struct store_bytes org, int64_t key,
@@ -91,8 +91,8 @@ enum store_result store_event_get(struct store_reader *reader, struct store_byte
                                   bool (*visit)(void *ctx, const struct store_event *row),
                                   void *ctx)
 {
-    enter(reader);
-    return leave(reader, reader->ops->event_get(reader, org, key, salt, visit, ctx));
+    store_reader_enter(reader);
+    return store_reader_leave(reader, reader->ops->event_get(reader, org, key, salt, visit, ctx));
 }
 
 enum store_result store_event_list(struct store_reader *reader, struct store_bytes org,
@@ -101,9 +101,10 @@ enum store_result store_event_list(struct store_reader *reader, struct store_byt
                                    void *ctx)
 {
     assert(before >= 0 && type >= -1 && type < EVENT_TYPE_COUNT);
-    enter(reader);
-    return leave(reader, reader->ops->event_list(reader, org, before == 0 ? INT64_MAX : before,
-                                                 type, limit, visit, ctx));
+    store_reader_enter(reader);
+    return store_reader_leave(reader,
+                              reader->ops->event_list(reader, org, before == 0 ? INT64_MAX : before,
+                                                      type, limit, visit, ctx));
 }
 
 enum store_result store_delivery_list(struct store_reader *reader,
@@ -117,8 +118,8 @@ enum store_result store_delivery_list(struct store_reader *reader,
     struct store_delivery_filter bounded = *filter;
     if (bounded.before == 0)
         bounded.before = INT64_MAX;
-    enter(reader);
-    return leave(reader, reader->ops->delivery_list(reader, &bounded, visit, ctx));
+    store_reader_enter(reader);
+    return store_reader_leave(reader, reader->ops->delivery_list(reader, &bounded, visit, ctx));
 }
 
 enum store_result store_delivery_get(struct store_reader *reader, struct store_bytes org,
@@ -126,14 +127,15 @@ enum store_result store_delivery_get(struct store_reader *reader, struct store_b
                                      bool (*visit)(void *ctx, const struct store_delivery *row),
                                      void *ctx)
 {
-    enter(reader);
-    return leave(reader, reader->ops->delivery_get(reader, org, key, salt, visit, ctx));
+    store_reader_enter(reader);
+    return store_reader_leave(reader,
+                              reader->ops->delivery_get(reader, org, key, salt, visit, ctx));
 }
 
 enum store_result store_attempt_list(struct store_reader *reader, int64_t delivery,
                                      bool (*visit)(void *ctx, const struct store_attempt *row),
                                      void *ctx)
 {
-    enter(reader);
-    return leave(reader, reader->ops->attempt_list(reader, delivery, visit, ctx));
+    store_reader_enter(reader);
+    return store_reader_leave(reader, reader->ops->attempt_list(reader, delivery, visit, ctx));
 }

@@ -4,7 +4,8 @@
  * store_sqlite.c has connections and transactions, store_sqlite_open.c the opening,
  * store_sqlite_sql.c every statement, store_sqlite_rows.c the encoding of values,
  * store_sqlite_webhook.c, store_sqlite_delivery.c and store_sqlite_object.c what the writing thread
- * does, store_sqlite_read.c and store_sqlite_list.c the readers. */
+ * does, store_sqlite_read.c and store_sqlite_list.c the readers, store_sqlite_org.c both for
+ * organisations and tokens. */
 #ifndef REVHOOK_STORE_STORE_SQLITE_H
 #define REVHOOK_STORE_STORE_SQLITE_H
 
@@ -38,6 +39,12 @@ enum sqlite_write {
     WRITE_OBJECT_ALIAS,
     WRITE_OBJECT_FIND,
     WRITE_OBJECT_REMOVE,
+    WRITE_ORG_INSERT,
+    WRITE_ORG_COUNT,
+    WRITE_TOKEN_INSERT,
+    WRITE_TOKEN_LOOK,
+    WRITE_TOKEN_REVOKE,
+    WRITE_TOKEN_FORGET,
     WRITE_IDEMPOTENCY_FIND,
     WRITE_IDEMPOTENCY_INSERT,
     WRITE_PURGE_FIND,
@@ -68,6 +75,8 @@ enum sqlite_read {
     READ_DELIVERY_OF_EVENT,
     READ_DELIVERY_GET,
     READ_ATTEMPTS,
+    READ_ORGS,
+    READ_TOKENS,
     READ_COUNT,
 };
 
@@ -126,8 +135,9 @@ int sqlite_event_type(sqlite3_stmt *statement, int column);
 #define SQLITE_WEBHOOK_COLUMNS                                                                  \
     "key, id, org, url, target, secret, headers, event_types, state, reason, verified, "        \
     "generation, consecutive_failures, verify_count, since_us, last_success_us, verify_since, " \
-    "verify_next, verify_until, created_us, modified_us, created_by, modified_by, signature"
-#define SQLITE_WEBHOOK_COLUMN_COUNT 24
+    "verify_next, verify_until, created_us, modified_us, created_by, modified_by, signature, "  \
+    "partition"
+#define SQLITE_WEBHOOK_COLUMN_COUNT 25
 
 /* Reads a webhook; false if it has a word that this program does not know. Types of events that it
  * does not know are left out. */
@@ -225,5 +235,15 @@ enum store_result sqlite_delivery_get(struct store_reader *reader, struct store_
                                       void *ctx);
 enum store_result sqlite_attempt_list(struct store_reader *reader, int64_t delivery,
                                       store_visit_attempt *visit, void *ctx);
+
+/* Ops of store_sqlite_org.c. */
+enum store_result sqlite_org_insert(struct store *store, struct store_org *row);
+enum store_result sqlite_token_insert(struct store *store, struct store_token *row);
+enum store_result sqlite_token_revoke(struct store *store, int64_t token, wall_us revoked_us);
+enum store_result sqlite_token_forget(struct store *store, wall_us before_us);
+enum store_result sqlite_org_count(struct store *store, uint64_t *orgs, uint64_t *tokens);
+enum store_result sqlite_org_list(struct store_reader *reader, store_visit_org *visit, void *ctx);
+enum store_result sqlite_token_list(struct store_reader *reader, store_visit_token *visit,
+                                    void *ctx);
 
 #endif

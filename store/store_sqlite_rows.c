@@ -111,6 +111,7 @@ bool sqlite_webhook_row(sqlite3_stmt *statement, struct store_webhook *row)
         .created_by = sqlite_bytes(statement, 21),
         .modified_by = sqlite_bytes(statement, 22),
         .signature = sqlite_bytes(statement, 23),
+        .partition = sqlite_bytes(statement, 24),
     };
     return state_value >= 0 && reason >= 0;
 }

@@ -3,9 +3,9 @@
  * They stand together so that a test can ask SQLite for the plan of each: none may read a table
  * from end to end, and none may sort (tests/store/test_sqlite.c names the exceptions). INDEXED BY
  * makes a statement fail to prepare where its index is gone; CROSS JOIN keeps the order of the
- * tables. The tables are in schema/sqlite_0001.sql; the numbers of the parameters are those that
- * the verbs bind, in store_sqlite_webhook.c, store_sqlite_delivery.c, store_sqlite_object.c and
- * store_sqlite_read.c. */
+ * tables. The tables are in schema/sqlite_*.sql; the numbers of the parameters are those that the
+ * verbs bind, in store_sqlite_webhook.c, store_sqlite_delivery.c, store_sqlite_object.c,
+ * store_sqlite_org.c and store_sqlite_read.c. */
 #include "store/store_sqlite.h"
 
 const char *const sqlite_write_sql[WRITE_COUNT] = {
@@ -18,7 +18,7 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
     [WRITE_WEBHOOK_INSERT] =
         "INSERT INTO webhook(" SQLITE_WEBHOOK_COLUMNS
         ") VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-        " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+        " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
     [WRITE_WEBHOOK_CONFIGURE] =
         "UPDATE webhook SET url = ?4, target = ?5, secret = ?6, headers = ?7, event_types = ?8,"
         " modified_us = ?21, modified_by = ?23, signature = ?24 WHERE key = ?1",
@@ -73,6 +73,13 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
         " WHERE a.number = ?1 AND o.stands_for IS NULL",
     [WRITE_OBJECT_REMOVE] = "DELETE FROM object WHERE number IN (?1, ?2)"
                             " AND ifnull(stands_for, number) = ?1",
+    [WRITE_ORG_INSERT] = "INSERT INTO org VALUES (NULL, ?2, ?3, ?4, ?5)",
+    [WRITE_ORG_COUNT] = "SELECT (SELECT count(*) FROM org), (SELECT count(*) FROM token)",
+    [WRITE_TOKEN_INSERT] = "INSERT INTO token(org, hash, name, scopes, created_us, expires_us)"
+                           " SELECT id, ?3, ?4, ?5, ?6, ?7 FROM org WHERE id = ?2",
+    [WRITE_TOKEN_LOOK] = "SELECT revoked_us IS NOT NULL FROM token WHERE key = ?1",
+    [WRITE_TOKEN_REVOKE] = "UPDATE token SET revoked_us = ?2 WHERE key = ?1",
+    [WRITE_TOKEN_FORGET] = "DELETE FROM token WHERE revoked_us < ?1 OR expires_us < ?1",
     [WRITE_IDEMPOTENCY_FIND] =
         "SELECT body_sha256, first_event, count, batch, expires FROM idempotency"
         " WHERE org = ?1 AND key = ?2 AND expires > ?3",
@@ -144,4 +151,8 @@ const char *const sqlite_read_sql[READ_COUNT] = {
     [READ_ATTEMPTS] =
         "SELECT n, redelivery, outcome, http_status, started_us, duration_ms, answer FROM attempt"
         " WHERE delivery = ?1 ORDER BY n",
+    [READ_ORGS] = "SELECT key, id, partition, name, created_us FROM org ORDER BY key",
+    [READ_TOKENS] =
+        "SELECT key, org, hash, name, scopes, created_us, expires_us, revoked_us FROM token"
+        " ORDER BY key",
 };

@@ -74,6 +74,7 @@ enum store_result sqlite_webhook_insert(struct store *store, struct store_webhoo
     bind_status(insert, &row->status);
     sqlite3_bind_int64(insert, 20, row->created_us);
     sqlite_bind_text(insert, 22, row->created_by);
+    sqlite_bind_text(insert, 25, row->partition);
     int code = sqlite3_step(insert);
     enum store_result result = STORE_OK;
     if (code == SQLITE_CONSTRAINT)

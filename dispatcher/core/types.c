@@ -42,6 +42,12 @@ static const bool publishable_types[] = {
 #undef X
 };
 
+static const char *const scopes[] = {
+#define X(name, help) #name,
+#include "../../schema/scope.def"
+#undef X
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 const char *webhook_state_name(enum webhook_state state)
@@ -77,6 +83,11 @@ const char *outcome_text(enum outcome outcome)
 const char *event_type_name(enum event_type type)
 {
     return (size_t)type < COUNT(event_types) ? event_types[type] : "?";
+}
+
+const char *scope_name(enum scope scope)
+{
+    return (size_t)scope < COUNT(scopes) ? scopes[scope] : "?";
 }
 
 bool event_type_publishable(enum event_type type)
@@ -123,6 +134,11 @@ int reason_from_name(const char *name, size_t bytes)
 int outcome_from_name(const char *name, size_t bytes)
 {
     return find_word(outcomes, COUNT(outcomes), name, bytes);
+}
+
+int scope_from_name(const char *name, size_t bytes)
+{
+    return find(scopes, COUNT(scopes), name, bytes);
 }
 
 int event_type_from_name(const char *name, size_t bytes)

@@ -84,6 +84,14 @@ enum event_type {
     EVENT_TYPE_COUNT
 };
 
+/* What a token may be for (schema/scope.def). */
+enum scope {
+#define X(name, help) SCOPE_##name,
+#include "../../schema/scope.def"
+#undef X
+    SCOPE_COUNT
+};
+
 /* A set of event types. */
 struct event_set {
     uint64_t bits[(EVENT_TYPE_COUNT + 63) / 64];
@@ -115,6 +123,7 @@ const char *reason_text(enum reason reason);
 const char *outcome_name(enum outcome outcome);
 const char *outcome_text(enum outcome outcome);
 const char *event_type_name(enum event_type type);
+const char *scope_name(enum scope scope);
 
 /* The value of a word of `bytes` bytes, or -1 if there is no such word. Any thread. */
 int webhook_state_from_name(const char *name, size_t bytes);
@@ -122,6 +131,7 @@ int delivery_state_from_name(const char *name, size_t bytes);
 int reason_from_name(const char *name, size_t bytes);
 int outcome_from_name(const char *name, size_t bytes);
 int event_type_from_name(const char *name, size_t bytes);
+int scope_from_name(const char *name, size_t bytes);
 
 /* Whether clients may publish this type (`verify` may not). */
 bool event_type_publishable(enum event_type type);

@@ -34,6 +34,8 @@ static void every_other_word_is_found(void **state)
         assert_int_equal(reason_from_name(reason_name(i), strlen(reason_name(i))), i);
     for (int i = 0; i < OUTCOME_COUNT; i++)
         assert_int_equal(outcome_from_name(outcome_name(i), strlen(outcome_name(i))), i);
+    for (int i = 0; i < SCOPE_COUNT; i++)
+        assert_int_equal(scope_from_name(scope_name(i), strlen(scope_name(i))), i);
 }
 
 static void what_is_no_word_is_not_found(void **state)
