@@ -155,6 +155,11 @@ void dispatch_fetch(struct dispatch *dispatch, struct fetch_call *call)
     send_call(dispatch, &dispatch->writer.mailbox, &call->call, MAIL_FETCH);
 }
 
+void dispatch_store(struct dispatch *dispatch, struct store_call *call)
+{
+    send_call(dispatch, &dispatch->writer.mailbox, &call->call, MAIL_STORE);
+}
+
 void dispatch_update(struct dispatch *dispatch, struct update_call *call)
 {
     struct sender_thread *sender = dispatch->senders[dispatch_sender_of(dispatch, call->webhook)];

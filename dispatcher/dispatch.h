@@ -53,7 +53,7 @@ struct dispatch_call {
  * secret, headers). */
 struct create_call {
     struct dispatch_call call;
-    const char *org;
+    const char *org, *partition;
     const char *id; /* random, unique; a clash is answered by DISPATCH_CONFLICT: draw again */
     const char *url, *target, *secret;
     struct event_set event_types;
@@ -129,6 +129,17 @@ struct fetch_call {
     enum webhook_state webhook_state; /* out, with DISPATCH_NOT_ACTIVE */
 };
 
+/* Anything else that is to be done to the store in one transaction, or not at all: organisations,
+ * tokens. */
+struct store_call {
+    struct dispatch_call call;
+    /* Called by the writer within its transaction; uses the verbs of the store that may be used
+     * there, and none that dispatcher and sender know more about (webhooks, deliveries). What it
+     * refuses it notes for itself, having changed nothing, and gives STORE_OK; anything else fails
+     * the transaction. `now` is the clock's. */
+    enum store_result (*apply)(struct store_call *call, struct store *store, struct instant now);
+};
+
 /* clock.advance; only with a virtual clock. One at a time: others wait in line. */
 struct advance_call {
     struct dispatch_call call;
@@ -157,7 +168,6 @@ struct dispatch_options {
     uint32_t batch_deliveries_max;
     uint64_t backlog_max, webhooks_max;
     dur_ms idempotency_ms, retention_ms;
-    const char *partition, *org;  /* "dvrv-us-1", "dev0" */
     bool degraded_status_visible; /* `status` of webhooks in events may be "degraded" */
 };
 
@@ -180,6 +190,7 @@ void dispatch_update(struct dispatch *dispatch, struct update_call *call);
 void dispatch_publish(struct dispatch *dispatch, struct publish_call *call);
 void dispatch_redeliver(struct dispatch *dispatch, struct redeliver_call *call);
 void dispatch_fetch(struct dispatch *dispatch, struct fetch_call *call);
+void dispatch_store(struct dispatch *dispatch, struct store_call *call);
 void dispatch_advance(struct dispatch *dispatch, struct advance_call *call);
 
 /* The answer to a create or update call that was DISPATCH_OK has gone out (or its client has gone):

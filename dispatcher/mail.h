@@ -1,7 +1,7 @@
 /* What the threads of the dispatcher say to each other.
  *
- *     API ──create, publish, redeliver, fetch──▶ writer ──reports──▶ sender
- *     API ──update, answered───────────────────▶ sender ──operations──▶ writer
+ *     API ──create, publish, redeliver, fetch, store──▶ writer ──reports──▶ sender
+ *     API ──update, answered──────────────────────────▶ sender ──operations──▶ writer
  *
  * Every mail is handled in the order in which it was sent, and the writer commits, and reports, in
  * the order of its mailbox. All correctness between threads rests on that order. Refuses: shared
@@ -16,6 +16,7 @@ enum mail_kind {
     MAIL_PUBLISH,    /* struct publish_call, to the writer */
     MAIL_REDELIVER,  /* struct redeliver_call, to the writer */
     MAIL_FETCH,      /* struct fetch_call, to the writer */
+    MAIL_STORE,      /* struct store_call, to the writer */
     MAIL_OPERATIONS, /* struct operations, to the writer */
     MAIL_UPDATE,     /* struct update_call, to the sender */
     MAIL_ANSWERED,   /* struct answered, to the sender */

@@ -8,8 +8,7 @@
  * past. */
 #include "dispatcher/log.h"
 #include "dispatcher/threads.h"
-
-#include <stdio.h>
+#include "dispatcher/webhook_json.h"
 
 struct recovery {
     struct writer *writer;
@@ -20,10 +19,8 @@ static bool add_webhook(void *context, const struct store_webhook *row, bool has
 {
     struct recovery *recovery = context;
     struct writer *writer = recovery->writer;
-    char id[STORE_WEBHOOK_ID_BYTES_MAX + 1], org[64], don[IDS_DON_BYTES_MAX];
-    snprintf(id, sizeof(id), "%.*s", (int)row->id.bytes, row->id.at);
-    snprintf(org, sizeof(org), "%.*s", (int)row->org.bytes, row->org.at);
-    ids_webhook(don, writer->dispatch->options.partition, org, id);
+    char don[IDS_DON_BYTES_MAX];
+    webhook_json_don(don, row->partition, row->org, row->id);
     struct webhook_config *config = webhook_config_from_row(row, don);
     if (!config) {
         LOG(fault, LOG_TEXT("where", don),
@@ -37,8 +34,8 @@ static bool add_webhook(void *context, const struct store_webhook *row, bool has
     hook->core.spilled = has_open;
     hook->config = config;
     subscribers_add(&writer->subscribers, hook,
-                    subscribers_org(&writer->subscribers, org, row->org.bytes), row->status.state,
-                    &row->event_types);
+                    subscribers_org(&writer->subscribers, row->org.at, row->org.bytes),
+                    row->status.state, &row->event_types);
     reports_add(writer_reports(writer, row->key), REPORT_WEBHOOK)->hook = hook;
     recovery->webhooks++;
     return true;

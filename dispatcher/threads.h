@@ -113,6 +113,7 @@ enum store_result writer_fetch(struct writer *writer, struct fetch_call *call);
 enum store_result writer_create(struct writer *writer, struct create_call *call);
 enum store_result writer_publish(struct writer *writer, struct publish_call *call);
 enum store_result writer_redeliver(struct writer *writer, struct redeliver_call *call);
+enum store_result writer_store(struct writer *writer, struct store_call *call);
 
 /* ---- writer_operations.c: what the senders tell, likewise ---- */
 

@@ -17,23 +17,25 @@ static struct text text_from(struct store_bytes bytes)
     return (struct text){bytes.at, bytes.bytes};
 }
 
-void webhook_json_don(char out[IDS_DON_BYTES_MAX], const char *partition, struct store_bytes org,
-                      struct store_bytes id)
+void webhook_json_don(char out[IDS_DON_BYTES_MAX], struct store_bytes partition,
+                      struct store_bytes org, struct store_bytes id)
 {
-    char short_id[STORE_WEBHOOK_ID_BYTES_MAX + 1], org_text[64];
+    char short_id[STORE_WEBHOOK_ID_BYTES_MAX + 1], org_text[STORE_ORG_ID_BYTES_MAX + 1],
+        partition_text[STORE_PARTITION_BYTES_MAX + 1];
+    snprintf(partition_text, sizeof(partition_text), "%.*s", (int)partition.bytes, partition.at);
     snprintf(short_id, sizeof(short_id), "%.*s", (int)id.bytes, id.at);
     snprintf(org_text, sizeof(org_text), "%.*s", (int)org.bytes, org.at);
-    ids_webhook(out, partition, org_text, short_id);
+    ids_webhook(out, partition_text, org_text, short_id);
 }
 
-static void put_user(struct json_out *out, const char *key, const char *partition,
-                     const struct store_webhook *row, struct store_bytes user)
+static void put_user(struct json_out *out, const char *key, const struct store_webhook *row,
+                     struct store_bytes user)
 {
     char don[IDS_DON_BYTES_MAX];
     if (user.bytes == 0)
         return;
-    snprintf(don, sizeof(don), "don:identity:%s:devo/%.*s:%.*s", partition, (int)row->org.bytes,
-             row->org.at, (int)user.bytes, user.at);
+    snprintf(don, sizeof(don), "don:identity:%.*s:devo/%.*s:%.*s", (int)row->partition.bytes,
+             row->partition.at, (int)row->org.bytes, row->org.at, (int)user.bytes, user.at);
     json_out_key(out, key);
     json_out_object(out);
     json_out_pair_string(out, "type", "service_account");
@@ -95,17 +97,17 @@ const char *webhook_json_status(enum webhook_state state, bool degraded_visible)
                                                                              : state);
 }
 
-void webhook_json_members(struct json_out *out, const char *partition, bool degraded_visible,
+void webhook_json_members(struct json_out *out, bool degraded_visible,
                           const struct store_webhook *row)
 {
     char don[IDS_DON_BYTES_MAX], display_id[16 + STORE_WEBHOOK_ID_BYTES_MAX];
-    webhook_json_don(don, partition, row->org, row->id);
+    webhook_json_don(don, row->partition, row->org, row->id);
     snprintf(display_id, sizeof(display_id), "webhook-%.*s", (int)row->id.bytes, row->id.at);
-    put_user(out, "created_by", partition, row, row->created_by);
+    put_user(out, "created_by", row, row->created_by);
     json_out_pair_date(out, "created_date", row->created_us);
     json_out_pair_string(out, "display_id", display_id);
     json_out_pair_string(out, "id", don);
-    put_user(out, "modified_by", partition, row, row->modified_by);
+    put_user(out, "modified_by", row, row->modified_by);
     json_out_pair_date(out, "modified_date", row->modified_us);
     put_event_types(out, &row->event_types);
     put_headers(out, row->headers);

@@ -7,10 +7,9 @@
 #include "dispatcher/json_out.h"
 #include "store/store.h"
 
-/* Writes the DON of a webhook, with a final zero, from the id and organisation that the store has.
- * Pure. */
-void webhook_json_don(char out[IDS_DON_BYTES_MAX], const char *partition, struct store_bytes org,
-                      struct store_bytes id);
+/* Writes the DON of a webhook, with a final zero, from what the store has. Pure. */
+void webhook_json_don(char out[IDS_DON_BYTES_MAX], struct store_bytes partition,
+                      struct store_bytes org, struct store_bytes id);
 
 /* The word that `status` shows for a state: degraded is unverified to DevRev's clients, unless
  * `degraded_visible`. Static memory. */
@@ -20,7 +19,7 @@ const char *webhook_json_status(enum webhook_state state, bool degraded_visible)
  * what every object has, then what a webhook has, each by the alphabet. A row without headers,
  * without a user, or that sets nothing of its signature has no such member. What is in the row is
  * shown, the secret too. */
-void webhook_json_members(struct json_out *out, const char *partition, bool degraded_visible,
+void webhook_json_members(struct json_out *out, bool degraded_visible,
                           const struct store_webhook *row);
 
 #endif

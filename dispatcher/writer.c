@@ -43,7 +43,7 @@ static struct dispatch_call *call_of(struct mail *mail)
 static bool is_call(const struct mail *mail)
 {
     return mail->kind == MAIL_CREATE || mail->kind == MAIL_PUBLISH ||
-           mail->kind == MAIL_REDELIVER || mail->kind == MAIL_FETCH;
+           mail->kind == MAIL_REDELIVER || mail->kind == MAIL_FETCH || mail->kind == MAIL_STORE;
 }
 
 static struct operations *operations_of(struct mail *mail)
@@ -60,6 +60,7 @@ static enum store_result apply(struct writer *writer, struct mail *mail)
     case MAIL_PUBLISH: return writer_publish(writer, (struct publish_call *)(void *)mail);
     case MAIL_REDELIVER: return writer_redeliver(writer, (struct redeliver_call *)(void *)mail);
     case MAIL_FETCH: return writer_fetch(writer, (struct fetch_call *)(void *)mail);
+    case MAIL_STORE: return writer_store(writer, (struct store_call *)(void *)mail);
     case MAIL_OPERATIONS: return writer_operations(writer, operations_of(mail));
     case MAIL_TICK:
     case MAIL_STOP: return STORE_OK;

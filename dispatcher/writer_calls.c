@@ -1,4 +1,4 @@
-/* The writer's part of what clients ask: create, publish, redeliver. Each runs inside the
+/* The writer's part of what clients ask: create, publish, redeliver, store. Each runs inside the
  * transaction of its batch.
  *
  * Owns: what a new webhook begins with, idempotency. Refuses: half a request; a request that must
@@ -26,6 +26,7 @@ static enum store_result insert_webhook(struct writer *writer, const struct crea
     struct store_webhook row = {
         .id = text_bytes(call->id),
         .org = text_bytes(call->org),
+        .partition = text_bytes(call->partition),
         .url = text_bytes(call->url),
         .target = text_bytes(call->target),
         .secret = text_bytes(call->secret),
@@ -53,7 +54,7 @@ enum store_result writer_create(struct writer *writer, struct create_call *call)
         return STORE_OK;
     }
     char don[IDS_DON_BYTES_MAX];
-    ids_webhook(don, options->partition, call->org, call->id);
+    ids_webhook(don, call->partition, call->org, call->id);
     struct webhook_config *config = webhook_config_new(call, don);
     if (!config) {
         call->call.result = DISPATCH_UNAVAILABLE;
@@ -223,4 +224,13 @@ enum store_result writer_redeliver(struct writer *writer, struct redeliver_call 
     call->call.result = DISPATCH_OK;
     return store_pending_after(store, call->webhook, due, call->delivery - 1, 1, report_reopened,
                                &reopened, &more);
+}
+
+/* ---- what is the store's alone ---- */
+
+enum store_result writer_store(struct writer *writer, struct store_call *call)
+{
+    const struct dispatch_options *options = &writer->dispatch->options;
+    call->call.result = DISPATCH_OK;
+    return call->apply(call, options->store, clock_now(options->clock));
 }

@@ -36,8 +36,7 @@ static bool put_webhook(void *context, const struct store_webhook *row)
     shown.secret = shown.headers = shown.signature = text_bytes("");
     json_out_key(telling->out, "webhook");
     json_out_object(telling->out);
-    webhook_json_members(telling->out, telling->options->partition,
-                         telling->options->degraded_status_visible, &shown);
+    webhook_json_members(telling->out, telling->options->degraded_status_visible, &shown);
     json_out_object_end(telling->out);
     return true;
 }

@@ -62,6 +62,7 @@ static int64_t create(struct bench *bench, const char *id)
     struct create_call call = {
         .call.done = done,
         .org = "dev0",
+        .partition = "dvrv-us-1",
         .id = id,
         .url = bench->url,
         .target = bench->url,
@@ -168,8 +169,6 @@ static void start(struct bench *bench)
         .webhooks_max = 100,
         .idempotency_ms = 86400000,
         .retention_ms = 86400000,
-        .partition = "dvrv-us-1",
-        .org = "dev0",
     };
     bench->dispatch = dispatch_start(&dispatch, error, sizeof(error));
     assert_non_null(bench->dispatch);

@@ -69,8 +69,6 @@ static void senders_go_on_after_a_failed_commit_of_calls_alone(void **state)
         .webhooks_max = 10,
         .idempotency_ms = 1000,
         .retention_ms = 60000,
-        .partition = "dvrv-us-1",
-        .org = "dev0",
     };
     store_memory_fail(store, 0, 4, STORE_FULL); /* the first purge, the call, two more */
     struct dispatch *dispatch = dispatch_start(&options, error, sizeof(error));

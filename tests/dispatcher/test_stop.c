@@ -54,8 +54,6 @@ static struct dispatch *start(struct store *store, struct clock *clock)
         .webhooks_max = 10,
         .idempotency_ms = 1000,
         .retention_ms = 60000,
-        .partition = "dvrv-us-1",
-        .org = "dev0",
     };
     struct dispatch *dispatch = dispatch_start(&options, error, sizeof(error));
     assert_non_null(dispatch);
@@ -78,6 +76,7 @@ static void a_change_that_is_committed_last_is_answered_so(void **state)
     const char *url = "http://127.0.0.1:1/"; /* no policy allows it, and no verify is planned */
     struct create_call create = {.call.done = done,
                                  .org = "dev0",
+                                 .partition = "dvrv-us-1",
                                  .id = "aaaaaaaa",
                                  .url = url,
                                  .target = url,

@@ -42,6 +42,7 @@ static int64_t add_watcher(struct store *store, const char *id, const char *org)
     struct store_webhook row = {
         .id = text_bytes(id),
         .org = text_bytes(org),
+        .partition = text_bytes("dvrv-us-1"),
         .url = text_bytes("http://127.0.0.1:1/"),
         .target = text_bytes("http://127.0.0.1:1/"),
         .secret = text_bytes("0123456789abcdef"),
@@ -76,8 +77,6 @@ static struct dispatch_options options(const struct bench *bench)
         .webhooks_max = 1000,
         .idempotency_ms = 1000,
         .retention_ms = 60000,
-        .partition = "dvrv-us-1",
-        .org = "dev0",
     };
 }
 
@@ -139,6 +138,7 @@ static enum dispatch_result create(struct bench *bench, const char *id)
     struct create_call call = {
         .call.done = done,
         .org = "dev0",
+        .partition = "dvrv-us-1",
         .id = id,
         .url = "http://127.0.0.1:1/",
         .target = "http://127.0.0.1:1/",

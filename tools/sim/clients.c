@@ -119,6 +119,7 @@ static void create(struct world *world)
     snprintf(call->id, sizeof(call->id), "w%" PRId64, call->number);
     struct create_call *ask = &call->create;
     ask->org = "dev0";
+    ask->partition = "dvrv-us-1";
     ask->id = call->id;
     ask->url = ask->target = call->url;
     ask->secret = call->secret;

@@ -261,8 +261,6 @@ static struct dispatch_options options(const struct world *world)
         .webhooks_max = 100000,
         .idempotency_ms = 86400000,
         .retention_ms = INT64_C(2592000000),
-        .partition = "dvrv-us-1",
-        .org = "dev0",
     };
 }
 
