@@ -11,11 +11,7 @@
 #include "server/config.h"
 #include "server/http.h"
 #include "server/json.h"
-#include "server/ratelimit.h"
-
-#define API_PARTITION "dvrv-us-1"
-#define API_ORG       "dev0"
-#define API_USER      "svcacc/1" /* who did it, as long as one token is all there is */
+#include "server/tenants.h"
 
 #define API_LIMIT_DEFAULT 50 /* rows on a page of a list */
 #define API_LIMIT_MAX     100
@@ -27,13 +23,19 @@ struct api {
     struct store_reader *reader;
     struct clock *clock;
     struct egress_policy egress;
-    struct ratelimit devrev_rate, own_rate; /* of the one token */
+    struct tenants tenants;
 };
 
-/* The organisation, as the store wants it. */
-static inline struct store_bytes api_org(void)
+/* Who asks. Only behind the check of the token (routes.c). */
+static inline const struct org *api_org(const struct http_request *request)
 {
-    return (struct store_bytes){API_ORG, sizeof(API_ORG) - 1};
+    return request->token->org;
+}
+
+/* An organisation as the store wants it. */
+static inline struct store_bytes api_org_bytes(const struct org *org)
+{
+    return (struct store_bytes){org->id, strlen(org->id)};
 }
 
 /* A dispatcher call on its way, embedded in a malloc'd struct together with the call itself. */

@@ -20,6 +20,7 @@
 
 struct reading {
     const struct api *api;
+    const struct org *org;     /* who asks */
     const struct ids_don *don; /* what was asked for */
     struct json_out out;
     struct instant now;
@@ -32,7 +33,8 @@ static bool visit_delivery(void *ctx, const struct store_delivery *row)
     struct reading *reading = ctx;
     const struct ids_don *don = reading->don;
     json_out_object(&reading->out);
-    render_delivery(&reading->out, row, render_delivery_state(reading->api, row), reading->now);
+    render_delivery(&reading->out, reading->org, row, render_delivery_state(reading->api, row),
+                    reading->now);
     if (row->webhook_id.bytes == don->webhook_bytes &&
         memcmp(row->webhook_id.at, don->webhook, don->webhook_bytes) == 0)
         reading->webhook = row->webhook;
@@ -43,8 +45,8 @@ static bool visit_delivery(void *ctx, const struct store_delivery *row)
 static enum store_result read_delivery(struct reading *reading)
 {
     enum store_result result =
-        store_delivery_get(reading->api->reader, api_org(), reading->don->key, reading->don->salt,
-                           visit_delivery, reading);
+        store_delivery_get(reading->api->reader, api_org_bytes(reading->org), reading->don->key,
+                           reading->don->salt, visit_delivery, reading);
     return result == STORE_OK && reading->webhook == 0 ? STORE_NOT_FOUND : result;
 }
 
@@ -58,7 +60,8 @@ static bool visit_attempt(void *ctx, const struct store_attempt *row)
 static void answer_delivery(struct api *api, struct http_request *request,
                             const struct ids_don *don, bool attempts)
 {
-    struct reading reading = {.api = api, .don = don, .now = clock_now(api->clock)};
+    struct reading reading = {
+        .api = api, .org = api_org(request), .don = don, .now = clock_now(api->clock)};
     enum store_result result;
     json_out_object(&reading.out);
     json_out_key(&reading.out, "delivery");
@@ -84,7 +87,8 @@ static void answer_delivery(struct api *api, struct http_request *request,
 static bool read_id(struct http_request *request, const struct json_t *root, struct ids_don *don)
 {
     struct error error;
-    if (id_check(tree_text(tree_member(root, "id")), "id", IDS_DELIVERY, don, &error) == ID_OURS)
+    if (id_check(tree_text(tree_member(root, "id")), "id", IDS_DELIVERY, api_org(request), don,
+                 &error))
         return true;
     error_answer(request, &error);
     return false;
@@ -102,6 +106,7 @@ void deliveries_get(struct api *api, struct http_request *request, struct json_t
 
 struct listing {
     const struct api *api;
+    const struct org *org; /* who asks */
     struct page page;
     struct store_delivery_filter filter;
     int state;   /* enum delivery_state asked for, or -1 */
@@ -124,7 +129,7 @@ static bool visit_listed(void *ctx, const struct store_delivery *row)
     if (!page_takes(&listing->page, row->key))
         return false;
     json_out_object(&listing->page.out);
-    render_delivery(&listing->page.out, row, state, listing->now);
+    render_delivery(&listing->page.out, listing->org, row, state, listing->now);
     json_out_object_end(&listing->page.out);
     return true;
 }
@@ -181,14 +186,12 @@ static bool read_webhook(struct listing *listing, struct store_reader *reader,
                          const struct json_t *value, struct error *error)
 {
     struct ids_don don;
-    enum id_result id;
     if (value == NULL)
         return true;
-    id = id_check(tree_text(value), "webhook", IDS_WEBHOOK, &don, error);
-    if (id == ID_WRONG)
+    if (!id_check(tree_text(value), "webhook", IDS_WEBHOOK, listing->org, &don, error))
         return false;
-    if (id == ID_NOBODY ||
-        store_webhook_key(reader, api_org(), (struct store_bytes){don.webhook, don.webhook_bytes},
+    if (store_webhook_key(reader, listing->filter.org,
+                          (struct store_bytes){don.webhook, don.webhook_bytes},
                           &listing->filter.webhook) != STORE_OK)
         listing->nobody = true;
     return true;
@@ -198,15 +201,13 @@ static bool read_event(struct listing *listing, struct store_reader *reader,
                        const struct json_t *value, struct error *error)
 {
     struct ids_don don;
-    enum id_result id;
     if (value == NULL)
         return true;
-    id = id_check(tree_text(value), "event", IDS_EVENT, &don, error);
-    if (id == ID_WRONG)
+    if (!id_check(tree_text(value), "event", IDS_EVENT, listing->org, &don, error))
         return false;
     listing->filter.event = don.key;
-    if (id == ID_NOBODY ||
-        store_event_get(reader, api_org(), don.key, don.salt, visit_nothing, NULL) != STORE_OK)
+    if (store_event_get(reader, listing->filter.org, don.key, don.salt, visit_nothing, NULL) !=
+        STORE_OK)
         listing->nobody = true;
     return true;
 }
@@ -227,8 +228,10 @@ static bool read_state(struct listing *listing, const struct json_t *value, stru
 
 void deliveries_list(struct api *api, struct http_request *request, struct json_t *root)
 {
-    struct listing listing = {
-        .api = api, .now = clock_now(api->clock), .filter = {.org = api_org()}};
+    struct listing listing = {.api = api,
+                              .org = api_org(request),
+                              .now = clock_now(api->clock),
+                              .filter = {.org = api_org_bytes(api_org(request))}};
     enum store_result result = STORE_OK;
     struct error error;
     if (!read_webhook(&listing, api->reader, tree_member(root, "webhook"), &error) ||
@@ -310,7 +313,8 @@ static void redeliver_done(struct dispatch_call *call)
 static bool start_redeliver(struct api *api, struct http_request *request, struct json_t *root,
                             struct redeliver *redeliver)
 {
-    struct reading reading = {.api = api, .don = &redeliver->don, .now = clock_now(api->clock)};
+    struct reading reading = {
+        .api = api, .org = api_org(request), .don = &redeliver->don, .now = clock_now(api->clock)};
     enum store_result result = read_delivery(&reading);
     json_out_free(&reading.out);
     if (result == STORE_NOT_FOUND) {

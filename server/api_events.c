@@ -75,8 +75,9 @@ static void answer_replayed(struct api *api, struct http_request *request,
     struct json_out out = {0};
     enum store_result result = STORE_FAILED;
     if (replay.rows != NULL)
-        result = store_event_list(api->reader, api_org(), call->first_event + call->replayed_count,
-                                  -1, call->replayed_count, visit_replayed, &replay);
+        result = store_event_list(api->reader, api_org_bytes(api_org(request)),
+                                  call->first_event + call->replayed_count, -1,
+                                  call->replayed_count, visit_replayed, &replay);
     if (result != STORE_OK || replay.count != call->replayed_count) {
         error_answer_fault(request, "events.publish, again under its key",
                            store_reader_error(api->reader));
@@ -85,7 +86,7 @@ static void answer_replayed(struct api *api, struct http_request *request,
         for (uint32_t i = replay.count; i-- > 0;) {
             const struct store_event *row = &replay.rows[i];
             json_out_object(&out);
-            render_event(&out, row->key, row->salt, row->type, row->created_us,
+            render_event(&out, api_org(request), row->key, row->salt, row->type, row->created_us,
                          row->delivery_count);
             json_out_object_end(&out);
         }
@@ -103,7 +104,7 @@ static void answer_published(struct http_request *request, const struct publish_
     for (uint32_t i = 0; i < call->event_count; i++) {
         const struct publish_event *event = &call->events[i];
         json_out_object(&out);
-        render_event(&out, event->key, event->salt, event->type, call->created_us,
+        render_event(&out, api_org(request), event->key, event->salt, event->type, call->created_us,
                      event->delivery_count);
         json_out_object_end(&out);
     }
@@ -220,7 +221,7 @@ void events_publish(struct api *api, struct http_request *request, struct json_t
         return;
     }
     publish->call.call.done = publish_done;
-    publish->call.org = API_ORG;
+    publish->call.org = api_org(request)->id;
     pending_begin(&publish->pending, api, request, NULL, publish_finish);
     dispatch_publish(api->dispatch, &publish->call);
 }

@@ -12,11 +12,18 @@
 #include "server/render.h"
 #include "server/words.h"
 
+struct reading {
+    const struct org *org; /* who asks */
+    struct json_out out;
+};
+
 static bool visit_event(void *ctx, const struct store_event *row)
 {
-    struct json_out *out = ctx;
+    struct reading *reading = ctx;
+    struct json_out *out = &reading->out;
     json_out_object(out);
-    render_event(out, row->key, row->salt, row->type, row->created_us, row->delivery_count);
+    render_event(out, reading->org, row->key, row->salt, row->type, row->created_us,
+                 row->delivery_count);
     json_out_key(out, event_type_name(row->type));
     json_out_json(out, (struct text){row->payload.at, row->payload.bytes});
     json_out_object_end(out);
@@ -25,36 +32,45 @@ static bool visit_event(void *ctx, const struct store_event *row)
 
 void events_get(struct api *api, struct http_request *request, struct json_t *root)
 {
-    struct json_out out = {0};
+    struct reading reading = {.org = api_org(request)};
+    struct json_out *out = &reading.out;
     struct error error;
     struct ids_don don;
     enum store_result result;
-    if (id_check(tree_text(tree_member(root, "id")), "id", IDS_EVENT, &don, &error) != ID_OURS) {
+    if (!id_check(tree_text(tree_member(root, "id")), "id", IDS_EVENT, reading.org, &don, &error)) {
         error_answer(request, &error);
         tree_free(root);
         return;
     }
-    json_out_object(&out);
-    json_out_key(&out, "event");
-    result = store_event_get(api->reader, api_org(), don.key, don.salt, visit_event, &out);
-    json_out_object_end(&out);
+    json_out_object(out);
+    json_out_key(out, "event");
+    result = store_event_get(api->reader, api_org_bytes(reading.org), don.key, don.salt,
+                             visit_event, &reading);
+    json_out_object_end(out);
     if (result == STORE_OK)
-        http_answer(request, 200, "application/json", &out);
+        http_answer(request, 200, "application/json", out);
     else if (result == STORE_NOT_FOUND)
         error_answer_plain(request, ERROR_not_found, NULL);
     else
         error_answer_fault(request, "events.get", store_reader_error(api->reader));
-    json_out_free(&out);
+    json_out_free(out);
     tree_free(root);
 }
 
+struct listing {
+    const struct org *org; /* who asks */
+    struct page page;
+};
+
 static bool visit_listed(void *ctx, const struct store_event *row)
 {
-    struct page *page = ctx;
+    struct listing *listing = ctx;
+    struct page *page = &listing->page;
     if (!page_takes(page, row->key))
         return false;
     json_out_object(&page->out);
-    render_event(&page->out, row->key, row->salt, row->type, row->created_us, row->delivery_count);
+    render_event(&page->out, listing->org, row->key, row->salt, row->type, row->created_us,
+                 row->delivery_count);
     json_out_object_end(&page->out);
     return true;
 }
@@ -76,19 +92,20 @@ static bool read_type(const struct json_t *root, int *type, struct error *error)
 
 void events_list(struct api *api, struct http_request *request, struct json_t *root)
 {
-    struct page page;
+    struct listing listing = {.org = api_org(request)};
+    struct page *page = &listing.page;
     struct error error;
     int type;
-    if (!read_type(root, &type, &error) || !page_read(&page, CURSOR_EVENTS, root, &error)) {
+    if (!read_type(root, &type, &error) || !page_read(page, CURSOR_EVENTS, root, &error)) {
         error_answer(request, &error);
     } else {
-        page_begin(&page, "events");
-        if (store_event_list(api->reader, api_org(), page.before, type, page.limit + 1,
-                             visit_listed, &page) == STORE_OK)
-            page_answer(&page, request);
+        page_begin(page, "events");
+        if (store_event_list(api->reader, api_org_bytes(listing.org), page->before, type,
+                             page->limit + 1, visit_listed, &listing) == STORE_OK)
+            page_answer(page, request);
         else
             error_answer_fault(request, "events.list", store_reader_error(api->reader));
-        json_out_free(&page.out);
+        json_out_free(&page->out);
     }
     tree_free(root);
 }

@@ -69,7 +69,7 @@ static bool read_object(const struct json_t *value, struct text *object, struct 
 static bool start_fetch(struct api *api, struct fetch *fetch, struct http_request *request,
                         struct json_t *root, struct store_bytes id)
 {
-    enum store_result result = webhook_find(api, id, &fetch->call.webhook);
+    enum store_result result = webhook_find(api, request, id, &fetch->call.webhook);
     if (result == STORE_NOT_FOUND) {
         error_answer_plain(request, ERROR_not_found, NULL);
         return false;

@@ -17,6 +17,7 @@
 
 struct reading {
     const struct api *api;
+    const struct token *token; /* who asks */
     struct json_out *out;
     struct instant now;
     unsigned states; /* those to be shown, as bits */
@@ -28,7 +29,7 @@ static bool visit_webhook(void *ctx, const struct store_webhook *row)
     struct reading *reading = ctx;
     reading->key = row->key;
     if (reading->out != NULL && (reading->states & (1u << row->status.state)) != 0)
-        render_webhook(reading->out, reading->api, row, reading->now);
+        render_webhook(reading->out, reading->api, reading->token, row, reading->now);
     return true;
 }
 
@@ -37,11 +38,12 @@ void webhook_answer(struct api *api, struct http_request *request, struct store_
                     int status)
 {
     struct json_out out = {0};
-    struct reading reading = {api, &out, clock_now(api->clock), ~0u, 0};
+    struct reading reading = {api, request->token, &out, clock_now(api->clock), ~0u, 0};
     enum store_result result;
     json_out_object(&out);
     json_out_key(&out, "webhook");
-    result = store_webhook_get(api->reader, api_org(), id, visit_webhook, &reading);
+    result = store_webhook_get(api->reader, api_org_bytes(api_org(request)), id, visit_webhook,
+                               &reading);
     json_out_object_end(&out);
     if (result == STORE_OK) {
         http_answer(request, status, "application/json", &out);
@@ -60,7 +62,8 @@ bool webhook_read_id(struct http_request *request, const struct json_t *root,
 {
     struct error error;
     struct ids_don don;
-    if (id_check(tree_text(tree_member(root, "id")), "id", IDS_WEBHOOK, &don, &error) != ID_OURS) {
+    if (!id_check(tree_text(tree_member(root, "id")), "id", IDS_WEBHOOK, api_org(request), &don,
+                  &error)) {
         error_answer(request, &error);
         return false;
     }
@@ -80,7 +83,7 @@ void webhooks_list(struct api *api, struct http_request *request, struct json_t 
 {
     const struct json_t *statuses = tree_member(root, "status");
     struct json_out out = {0};
-    struct reading reading = {api, &out, clock_now(api->clock), ~0u, 0};
+    struct reading reading = {api, request->token, &out, clock_now(api->clock), ~0u, 0};
     struct error error;
     if (tree_count(statuses) > 0 &&
         !fields_statuses(api, statuses, "status", &reading.states, &error)) {
@@ -91,7 +94,8 @@ void webhooks_list(struct api *api, struct http_request *request, struct json_t 
     json_out_object(&out);
     json_out_key(&out, "webhooks");
     json_out_array(&out);
-    enum store_result result = store_webhook_list(api->reader, api_org(), visit_webhook, &reading);
+    enum store_result result =
+        store_webhook_list(api->reader, api_org_bytes(api_org(request)), visit_webhook, &reading);
     json_out_array_end(&out);
     json_out_object_end(&out);
     if (result == STORE_OK)
@@ -102,11 +106,12 @@ void webhooks_list(struct api *api, struct http_request *request, struct json_t 
     tree_free(root);
 }
 
-enum store_result webhook_find(struct api *api, struct store_bytes id, int64_t *key)
+enum store_result webhook_find(struct api *api, const struct http_request *request,
+                               struct store_bytes id, int64_t *key)
 {
     struct reading reading = {.api = api};
-    enum store_result result =
-        store_webhook_get(api->reader, api_org(), id, visit_webhook, &reading);
+    enum store_result result = store_webhook_get(api->reader, api_org_bytes(api_org(request)), id,
+                                                 visit_webhook, &reading);
     *key = reading.key;
     return result;
 }

@@ -17,8 +17,9 @@ void webhook_answer_refused(struct http_request *request, enum dispatch_result r
 bool webhook_read_id(struct http_request *request, const struct json_t *root,
                      struct store_bytes *id);
 
-/* The key of a webhook that is not deleted. */
-enum store_result webhook_find(struct api *api, struct store_bytes id, int64_t *key);
+/* The key of a webhook of who asks that is not deleted. */
+enum store_result webhook_find(struct api *api, const struct http_request *request,
+                               struct store_bytes id, int64_t *key);
 
 /* A change is durable: sees to it that the dispatcher learns, once, when the answer has gone out or
  * its client has gone. To be called before the answer is given. */

@@ -88,9 +88,10 @@ void webhooks_create(struct api *api, struct http_request *request, struct json_
         error_answer(request, &error);
     } else {
         create->call.call.done = create_done;
-        create->call.org = API_ORG;
+        create->call.org = api_org(request)->id;
+        create->call.partition = api_org(request)->partition;
         create->call.id = create->id;
-        create->call.user = API_USER;
+        create->call.user = request->token->user;
         pending_begin(&create->pending, api, request, root, create_finish);
         dispatch_create(api->dispatch, &create->call);
         return;

@@ -129,7 +129,7 @@ static bool update_read(const struct api *api, struct changing *changing, const 
 static bool start_update(struct api *api, struct changing *changing, struct http_request *request,
                          struct json_t *root)
 {
-    enum store_result result = webhook_find(api, changing->id, &changing->call.webhook);
+    enum store_result result = webhook_find(api, request, changing->id, &changing->call.webhook);
     if (result == STORE_NOT_FOUND) {
         error_answer_plain(request, ERROR_not_found, NULL);
         return false;
@@ -139,7 +139,7 @@ static bool start_update(struct api *api, struct changing *changing, struct http
         return false;
     }
     changing->call.call.done = update_done;
-    changing->call.user = API_USER;
+    changing->call.user = request->token->user;
     pending_begin(&changing->pending, api, request, root, update_finish);
     dispatch_update(api->dispatch, &changing->call);
     return true;

@@ -68,9 +68,18 @@ bool config_load(struct config *config, int argc, char *const *argv, char *const
 /* Frees what config_load allocated; a zeroed struct is fine. The token's memory is wiped. */
 void config_free(struct config *config);
 
-/* Whether a start with these settings can do: a token is there, settings fit together. On error
- * false and `error` says what to do. Not part of config_load, so that --print-config works without
- * a token. */
+/* What is said where no token is to be had. */
+#define CONFIG_NO_TOKEN                                                                          \
+    "an API token is needed: make one with `revhookd admin token create`, or set REVHOOK_TOKEN " \
+    "in "                                                                                        \
+    "the environment, or `token` in the file of --config, or try it out with --dev"
+
+/* Whether the data directory has a store. */
+bool config_has_store(const struct config *config);
+
+/* Whether a start with these settings can do: settings fit together, and there is a token, or a
+ * store that may have some. On error false and `error` says what to do. Not part of config_load, so
+ * that --print-config works without a token. */
 bool config_check(const struct config *config, char *error, size_t error_bytes);
 
 /* Sets what the settings say about targets; leaves the addresses of this host alone. On error false

@@ -5,6 +5,7 @@
 #include "server/config.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* A certificate is of no use without its key, nor the other way round. */
 static bool check_pair(const char *cert_name, const char *cert_file, const char *key_name,
@@ -61,14 +62,19 @@ bool config_egress(const struct config *config, struct egress_policy *policy, ch
     return good;
 }
 
+bool config_has_store(const struct config *config)
+{
+    char path[4100];
+    snprintf(path, sizeof(path), "%s/revhook.db", config->data);
+    return access(path, F_OK) == 0;
+}
+
 bool config_check(const struct config *config, char *error, size_t error_bytes)
 {
     struct egress_policy egress;
     const struct config_spans *offsets = &config->verify_offsets_ms;
-    if (config->token[0] == 0) {
-        snprintf(error, error_bytes,
-                 "an API token is needed: set REVHOOK_TOKEN in the environment, or `token` in the "
-                 "file of --config, or try it out with --dev");
+    if (config->token[0] == 0 && !config_has_store(config)) {
+        snprintf(error, error_bytes, CONFIG_NO_TOKEN);
         return false;
     }
     for (unsigned i = 1; i < offsets->count; i++) {

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct http;
+struct token;
 struct st_h2o_req_t;
 struct ssl_ctx_st;
 
@@ -22,6 +23,7 @@ struct http_request {
     struct text path;  /* as sent, up to the '?' */
     struct text query; /* behind the '?'; at == NULL: there is no '?' */
     struct text body;
+    const struct token *token; /* routes.c's: who asks; NULL until that is known */
 
     /* http_request.c's own. */
     struct http *http;

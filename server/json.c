@@ -39,7 +39,7 @@ void tree_free(struct json_t *root)
 
 /* ---- the check ---- */
 
-static enum canon_kind kind_of(const json_t *value)
+enum canon_kind tree_kind(const struct json_t *value)
 {
     switch (json_typeof(value)) {
     case JSON_OBJECT: return CANON_OBJECT;
@@ -81,9 +81,9 @@ static struct place at_index(const struct place *place, size_t index)
 static bool check_kind(const json_t *value, enum canon_kind expected, const struct place *place,
                        struct error *error)
 {
-    if (kind_of(value) == expected)
+    if (tree_kind(value) == expected)
         return true;
-    error_kind(error, place->path, canon_kind_name(kind_of(value)), canon_kind_name(expected));
+    error_kind(error, place->path, canon_kind_name(tree_kind(value)), canon_kind_name(expected));
     return false;
 }
 

@@ -35,6 +35,8 @@ bool tree_check(const struct json_t *root, const struct tree_field *fields, stru
 
 /* The member of an object, or NULL. */
 const struct json_t *tree_member(const struct json_t *object, const char *name);
+/* What a value is. It must not be NULL. */
+enum canon_kind tree_kind(const struct json_t *value);
 /* Elements of an array; 0 for NULL. */
 size_t tree_count(const struct json_t *array);
 const struct json_t *tree_element(const struct json_t *array, size_t index);

@@ -12,7 +12,10 @@
  * run without a token, to print anything else on stdout, to take longer than five seconds to end
  * for the sake of clients that do not take their answers. */
 #include "dispatcher/log.h"
-#include "server/api.h"
+#include "server/admin.h"
+#include "server/admin_serve.h"
+#include "server/admin_socket.h"
+#include "server/config_dispatch.h"
 #include "server/confine.h"
 
 #include <errno.h>
@@ -41,6 +44,8 @@ struct daemon {
     struct dispatch *dispatch;
     struct api api;
     struct http *http;
+    int admin_listener;
+    struct admin_server *admin;
 };
 
 extern char **environ;
@@ -85,71 +90,6 @@ static const char *token_source(const struct config *config)
     }
 }
 
-static unsigned copy_spans(dur_ms *out, const struct config_spans *spans)
-{
-    memcpy(out, spans->ms, spans->count * sizeof(*out));
-    return spans->count;
-}
-
-static struct core_config core_settings(const struct config *config)
-{
-    struct core_config core = {
-        .in_flight_max = (unsigned)config->in_flight_max,
-        .in_flight_per_webhook_max = (unsigned)config->in_flight_per_webhook_max,
-        .degrade_after = (unsigned)config->degrade_after,
-        .verify_window_ms = config->verify_window_ms,
-        .probe_delay_min_ms = config->probe_delay_min_ms,
-        .probe_delay_max_ms = config->probe_delay_max_ms,
-        .degraded_max_ms = config->degraded_max_ms,
-        .window_max = (unsigned)config->queue_window,
-        .memory_max = (unsigned)config->queue_memory_max,
-    };
-    core.retry_count = copy_spans(core.retry_delays_ms, &config->retry_delays_ms);
-    core.verify_offset_count = copy_spans(core.verify_offsets_ms, &config->verify_offsets_ms);
-    return core;
-}
-
-/* The settings' words were checked when they were read. */
-static struct sign_form sign_settings(const struct config *config)
-{
-    const struct sign_form form = {
-        .encoding = strcmp(config->signature_encoding, "base64") == 0 ? SIGN_BASE64 : SIGN_HEX,
-        .key = strcmp(config->signature_key, "base64") == 0 ? SIGN_KEY_BASE64 : SIGN_KEY_STRING,
-        .prefix = config->signature_prefix[0] != 0,
-    };
-    return config->signature_preset[0] != 0 ? sign_own_of(SIGN_PRESET_DEVREV_LIVE).form : form;
-}
-
-static struct dispatch_options dispatch_settings(const struct daemon *daemon)
-{
-    const struct config *config = &daemon->config;
-    return (struct dispatch_options){
-        .core = core_settings(config),
-        .senders = (unsigned)config->senders,
-        .store = daemon->store,
-        .clock = daemon->clock,
-        .egress = daemon->api.egress,
-        .attempt_timeout_ms = config->attempt_timeout_ms,
-        .response_bytes_max = (size_t)config->response_bytes_max,
-        .response_kept_bytes = (size_t)config->response_kept_bytes,
-        .challenge_bytes_max = (size_t)config->challenge_bytes_max,
-        .top_level_challenge = config->top_level_challenge,
-        .sign_form = sign_settings(config),
-        .ca_file = config->ca_file,
-        .target_cert_file = config->target_cert_file,
-        .target_key_file = config->target_key_file,
-        .user_agent = "revhook/" REVHOOK_VERSION,
-        .batch_deliveries_max = (uint32_t)config->batch_deliveries_max,
-        .backlog_max = (uint64_t)config->backlog_max,
-        .webhooks_max = (uint64_t)config->webhooks_max,
-        .idempotency_ms = config->idempotency_ms,
-        .retention_ms = config->retention_ms,
-        .partition = API_PARTITION,
-        .org = API_ORG,
-        .degraded_status_visible = config->degraded_status_visible,
-    };
-}
-
 static bool start_store(struct daemon *daemon, char *error, size_t error_bytes)
 {
     const struct config *config = &daemon->config;
@@ -183,7 +123,10 @@ static bool start_dispatch(struct daemon *daemon, char *error, size_t error_byte
     }
     egress->own = daemon->own;
     egress->own_count = own < OWN_ADDRESSES_MAX ? (size_t)own : OWN_ADDRESSES_MAX;
-    options = dispatch_settings(daemon);
+    options = config_dispatch(&daemon->config);
+    options.store = daemon->store;
+    options.clock = daemon->clock;
+    options.egress = *egress;
     daemon->dispatch = dispatch_start(&options, error, error_bytes);
     return daemon->dispatch != NULL;
 }
@@ -198,6 +141,40 @@ static bool closes_after_body(const struct daemon *daemon)
 static bool is_https(const struct config *config)
 {
     return config->tls_cert_file[0] != 0;
+}
+
+/* Reads who may call. */
+static bool start_tenants(struct daemon *daemon, char *error, size_t error_bytes)
+{
+    const struct config *config = &daemon->config;
+    struct tenants *tenants = &daemon->api.tenants;
+    tenants_init(tenants, config->token, config->rate_limit_per_minute,
+                 config->rate_limit_own_per_minute);
+    if (!tenants_load(tenants, daemon->api.reader)) {
+        snprintf(error, error_bytes, "organisations and tokens cannot be read: %s",
+                 store_reader_error(daemon->api.reader));
+        return false;
+    }
+    if (tenants_any(tenants, clock_now(daemon->clock).wall))
+        return true;
+    snprintf(error, error_bytes, CONFIG_NO_TOKEN);
+    return false;
+}
+
+static bool start_admin(struct daemon *daemon, char *error, size_t error_bytes)
+{
+    const struct admin_server_options options = {
+        .listener = daemon->admin_listener,
+        .config = &daemon->config,
+        .store = daemon->store,
+        .clock = daemon->clock,
+        .dispatch = daemon->dispatch,
+        .http = daemon->http,
+        .api = &daemon->api,
+    };
+    daemon->admin_listener = -1;
+    daemon->admin = admin_server_start(&options, error, error_bytes);
+    return daemon->admin != NULL;
 }
 
 static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
@@ -220,14 +197,14 @@ static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
     daemon->api.config = config;
     daemon->api.clock = daemon->clock;
     daemon->api.dispatch = daemon->dispatch;
-    daemon->api.devrev_rate.limit = config->rate_limit_per_minute;
-    daemon->api.own_rate.limit = config->rate_limit_own_per_minute;
     daemon->api.reader = store_reader_open(daemon->store);
     if (daemon->api.reader == NULL) {
         snprintf(error, error_bytes, "the store cannot be opened for reading: %s",
                  store_error(daemon->store));
         return false;
     }
+    if (!start_tenants(daemon, error, error_bytes))
+        return false;
     if (is_https(config) && (options.tls = http_tls_new(config->tls_cert_file, config->tls_key_file,
                                                         error, error_bytes)) == NULL)
         return false;
@@ -258,15 +235,23 @@ static bool start(struct daemon *daemon, char *error, size_t error_bytes)
     daemon->listener = http_listen(config->listen, is_https(config) ? "https" : "http", daemon->url,
                                    sizeof(daemon->url), error, error_bytes);
     if (daemon->listener < 0 || !confine_user(config->user, config->data, error, error_bytes) ||
-        !start_store(daemon, error, error_bytes))
+        !start_store(daemon, error, error_bytes) ||
+        (daemon->admin_listener = admin_socket_listen(config->data, error, error_bytes)) < 0)
         return false;
     confine(config);
-    return start_dispatch(daemon, error, error_bytes) && start_api(daemon, error, error_bytes);
+    return start_dispatch(daemon, error, error_bytes) && start_api(daemon, error, error_bytes) &&
+           start_admin(daemon, error, error_bytes);
 }
 
 /* Ends what was started, last first. */
 static void stop(struct daemon *daemon)
 {
+    if (daemon->admin != NULL)
+        admin_server_stop(daemon->admin);
+    if (daemon->admin_listener >= 0) {
+        close(daemon->admin_listener);
+        admin_socket_remove(daemon->config.data);
+    }
     if (daemon->http != NULL)
         http_pause(daemon->http);
     if (daemon->dispatch != NULL)
@@ -277,6 +262,7 @@ static void stop(struct daemon *daemon)
         close(daemon->listener);
     if (daemon->api.reader != NULL)
         store_reader_close(daemon->api.reader);
+    tenants_free(&daemon->api.tenants);
     store_close(daemon->store);
     if (daemon->clock != NULL)
         clock_free(daemon->clock);
@@ -354,7 +340,9 @@ static int fail(const char *error, int code)
 
 int main(int argc, char **argv)
 {
-    static struct daemon daemon = {.listener = -1};
+    static struct daemon daemon = {.listener = -1, .admin_listener = -1};
+    if (argc > 1 && strcmp(argv[1], "admin") == 0)
+        return admin_command(argc - 2, argv + 2, environ);
     daemon.argc = argc;
     daemon.argv = argv;
     sigset_t signals = own_signals();

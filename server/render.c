@@ -48,22 +48,25 @@ const char *render_status(const struct api *api, enum webhook_state state)
     return webhook_json_status(state, api->config->degraded_status_visible);
 }
 
-void render_webhook(struct json_out *out, const struct api *api, const struct store_webhook *row,
-                    struct instant now)
+void render_webhook(struct json_out *out, const struct api *api, const struct token *token,
+                    const struct store_webhook *row, struct instant now)
 {
+    struct store_webhook shown = *row;
+    if ((token->scopes & 1u << SCOPE_manage) == 0)
+        shown.secret = shown.headers = (struct store_bytes){"", 0};
     json_out_object(out);
-    webhook_json_members(out, API_PARTITION, api->config->degraded_status_visible, row);
+    webhook_json_members(out, api->config->degraded_status_visible, &shown);
     render_health(out, &row->status, now);
     json_out_object_end(out);
 }
 
 /* ---- events ---- */
 
-void render_event(struct json_out *out, int64_t key, uint64_t salt, enum event_type type,
-                  wall_us created_us, uint32_t delivery_count)
+void render_event(struct json_out *out, const struct org *org, int64_t key, uint64_t salt,
+                  enum event_type type, wall_us created_us, uint32_t delivery_count)
 {
     char don[IDS_DON_BYTES_MAX];
-    ids_event(don, API_PARTITION, API_ORG, key, salt);
+    ids_event(don, org->partition, org->id, key, salt);
     json_out_pair_string(out, "id", don);
     json_out_pair_string(out, "type", event_type_name(type));
     json_out_pair_date(out, "created_date", created_us);
@@ -81,15 +84,16 @@ enum delivery_state render_delivery_state(const struct api *api, const struct st
     return row->webhook_state == WEBHOOK_UNVERIFIED ? DELIVERY_HELD : DELIVERY_PENDING;
 }
 
-void render_delivery(struct json_out *out, const struct store_delivery *row,
+void render_delivery(struct json_out *out, const struct org *org, const struct store_delivery *row,
                      enum delivery_state state, struct instant now)
 {
     char webhook[IDS_DON_BYTES_MAX], don[IDS_DON_BYTES_MAX];
     bool ended_badly = state == DELIVERY_FAILED || state == DELIVERY_DROPPED;
-    webhook_json_don(webhook, API_PARTITION, api_org(), row->webhook_id);
+    webhook_json_don(webhook, (struct store_bytes){org->partition, strlen(org->partition)},
+                     api_org_bytes(org), row->webhook_id);
     ids_delivery(don, webhook, row->key, row->salt);
     json_out_pair_string(out, "id", don);
-    ids_event(don, API_PARTITION, API_ORG, row->event, row->salt);
+    ids_event(don, org->partition, org->id, row->event, row->salt);
     json_out_pair_string(out, "event", don);
     json_out_pair_string(out, "webhook", webhook);
     json_out_pair_string(out, "type", event_type_name(row->type));

@@ -8,7 +8,6 @@
  * paths; what is not in the table byte for byte is not there. */
 #include "server/routes.h"
 
-#include "server/auth.h"
 #include "server/body.h"
 #include "server/query.h"
 
@@ -106,33 +105,40 @@ static const struct tree_field advance_fields[] = {
 
 #define GET_OR_POST (ROUTE_GET | ROUTE_POST)
 
-static const struct route routes[] = {
-    {ROUTE_POST, "/events.publish", SCOPE_TOKEN, RATE_OWN, false, NULL, events_publish},
-    {GET_OR_POST, "/events.get", SCOPE_TOKEN, RATE_OWN, false, id_fields, events_get},
-    {GET_OR_POST, "/events.list", SCOPE_TOKEN, RATE_OWN, false, events_list_fields, events_list},
-    {ROUTE_POST, "/events.sample", SCOPE_TOKEN, RATE_OWN, false, sample_fields, events_sample},
-    {GET_OR_POST, "/deliveries.get", SCOPE_TOKEN, RATE_OWN, false, id_fields, deliveries_get},
-    {GET_OR_POST, "/deliveries.list", SCOPE_TOKEN, RATE_OWN, false, deliveries_list_fields,
+const struct route routes[] = {
+    {ROUTE_POST, "/events.publish", SCOPE_publish, RATE_OWN, false, NULL, events_publish},
+    {GET_OR_POST, "/events.get", SCOPE_read, RATE_OWN, false, id_fields, events_get},
+    {GET_OR_POST, "/events.list", SCOPE_read, RATE_OWN, false, events_list_fields, events_list},
+    {ROUTE_POST, "/events.sample", SCOPE_read, RATE_OWN, false, sample_fields, events_sample},
+    {GET_OR_POST, "/deliveries.get", SCOPE_read, RATE_OWN, false, id_fields, deliveries_get},
+    {GET_OR_POST, "/deliveries.list", SCOPE_read, RATE_OWN, false, deliveries_list_fields,
      deliveries_list},
-    {ROUTE_POST, "/deliveries.redeliver", SCOPE_TOKEN, RATE_OWN, false, id_fields,
+    {ROUTE_POST, "/deliveries.redeliver", SCOPE_manage, RATE_OWN, false, id_fields,
      deliveries_redeliver},
-    {ROUTE_POST, "/webhooks.create", SCOPE_TOKEN, RATE_DEVREV, false, create_fields,
+    {ROUTE_POST, "/webhooks.create", SCOPE_manage, RATE_DEVREV, false, create_fields,
      webhooks_create},
-    {GET_OR_POST, "/webhooks.get", SCOPE_TOKEN, RATE_DEVREV, false, id_fields, webhooks_get},
-    {GET_OR_POST, "/webhooks.list", SCOPE_TOKEN, RATE_DEVREV, false, webhooks_list_fields,
+    {GET_OR_POST, "/webhooks.get", SCOPE_read, RATE_DEVREV, false, id_fields, webhooks_get},
+    {GET_OR_POST, "/webhooks.list", SCOPE_read, RATE_DEVREV, false, webhooks_list_fields,
      webhooks_list},
-    {ROUTE_POST, "/webhooks.update", SCOPE_TOKEN, RATE_DEVREV, false, update_fields,
+    {ROUTE_POST, "/webhooks.update", SCOPE_manage, RATE_DEVREV, false, update_fields,
      webhooks_update},
-    {ROUTE_POST, "/webhooks.delete", SCOPE_TOKEN, RATE_DEVREV, false, id_fields, webhooks_delete},
-    {ROUTE_POST, "/webhooks.fetch", SCOPE_TOKEN, RATE_DEVREV, false, fetch_fields, webhooks_fetch},
-    {GET_OR_POST, "/clock.get", SCOPE_TOKEN, RATE_NONE, true, no_fields, clock_get},
-    {ROUTE_POST, "/clock.advance", SCOPE_TOKEN, RATE_NONE, true, advance_fields, clock_advance},
-    {ROUTE_GET, "/healthz", SCOPE_NONE, RATE_NONE, false, NULL, admin_healthz},
-    {ROUTE_GET, "/metrics", SCOPE_METRICS, RATE_NONE, false, NULL, admin_metrics},
-    {ROUTE_GET, "/openapi.yaml", SCOPE_NONE, RATE_NONE, false, NULL, openapi_get},
+    {ROUTE_POST, "/webhooks.delete", SCOPE_manage, RATE_DEVREV, false, id_fields, webhooks_delete},
+    {ROUTE_POST, "/webhooks.fetch", SCOPE_manage, RATE_DEVREV, false, fetch_fields, webhooks_fetch},
+    {GET_OR_POST, "/clock.get", SCOPE_read, RATE_NONE, true, no_fields, clock_get},
+    {ROUTE_POST, "/clock.advance", SCOPE_manage, RATE_NONE, true, advance_fields, clock_advance},
+    {ROUTE_GET, "/healthz", ROUTE_OPEN, RATE_NONE, false, NULL, admin_healthz},
+    {ROUTE_GET, "/metrics", SCOPE_metrics, RATE_NONE, false, NULL, admin_metrics},
+    {ROUTE_GET, "/openapi.yaml", ROUTE_OPEN, RATE_NONE, false, NULL, openapi_get},
+    {0},
 };
 
 static const char internal_prefix[] = "/internal";
+
+/* Whether it is a call of DevRev's form, and not about the service. */
+static bool is_call(const struct route *route)
+{
+    return route->scope != ROUTE_OPEN && route->scope != SCOPE_metrics;
+}
 
 const struct route *route_find(struct text path)
 {
@@ -141,9 +147,9 @@ const struct route *route_find(struct text path)
         path.bytes > prefix_bytes && memcmp(path.at, internal_prefix, prefix_bytes) == 0;
     if (internal)
         path = (struct text){path.at + prefix_bytes, path.bytes - prefix_bytes};
-    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
-        if (text_is(path, routes[i].path) && (!internal || routes[i].scope == SCOPE_TOKEN))
-            return &routes[i];
+    for (const struct route *at = routes; at->path != NULL; at++)
+        if (text_is(path, at->path) && (!internal || is_call(at)))
+            return at;
     return NULL;
 }
 
@@ -164,12 +170,32 @@ static void answer_message(struct http_request *request, int status, const char 
     http_answer(request, status, "application/json", &out);
 }
 
-static bool is_allowed(const struct api *api, const struct route *route,
-                       const struct http_request *request)
+/* Finds out who asks. On false the request is answered. */
+static bool check_token(struct api *api, struct http_request *request, struct token **token)
 {
-    if (route->scope == SCOPE_NONE || (route->scope == SCOPE_METRICS && api->config->dev))
+    struct tenants *tenants = &api->tenants;
+    if (tenants->stale && !tenants_load(tenants, api->reader)) {
+        error_answer_unavailable(request, "the store cannot be read now");
+        return false;
+    }
+    switch (tenants_check(tenants, http_header(request, "authorization"),
+                          clock_now(api->clock).wall, token)) {
+    case TENANTS_OK: request->token = *token; return true;
+    case TENANTS_EXPIRED: error_answer_plain(request, ERROR_token_expired, NULL); return false;
+    case TENANTS_REVOKED: error_answer_plain(request, ERROR_token_revoked, NULL); return false;
+    default: error_answer_plain(request, ERROR_unauthenticated, NULL); return false;
+    }
+}
+
+static bool check_scope(const struct route *route, struct http_request *request)
+{
+    char detail[ERROR_DETAIL_BYTES_MAX];
+    if ((request->token->scopes & 1u << route->scope) != 0)
         return true;
-    return auth_accepts(http_header(request, "authorization"), api->config->token);
+    snprintf(detail, sizeof(detail), "the token has not the scope %s",
+             scope_name((enum scope)route->scope));
+    error_answer_plain(request, ERROR_forbidden, detail);
+    return false;
 }
 
 static void answer_too_many(struct http_request *request, int64_t retry_after_s)
@@ -179,11 +205,11 @@ static void answer_too_many(struct http_request *request, int64_t retry_after_s)
     error_answer(request, &error);
 }
 
-/* Counts a request, and says in its answer what is left. On false it is over the limit, and
- * answered. */
-static bool check_rate(struct api *api, const struct route *route, struct http_request *request)
+/* Counts a request of a token, and says in its answer what is left. On false it is over the limit,
+ * and answered. */
+static bool check_rate(struct token *token, const struct route *route, struct http_request *request)
 {
-    struct ratelimit *rate = route->rate == RATE_DEVREV ? &api->devrev_rate : &api->own_rate;
+    struct ratelimit *rate = route->rate == RATE_DEVREV ? &token->devrev_rate : &token->own_rate;
     if (route->rate == RATE_NONE || rate->limit == 0)
         return true;
     struct ratelimit_verdict verdict = ratelimit_take(rate, clock_wall_real() / 1000000);
@@ -229,7 +255,7 @@ static void call(struct api *api, const struct route *route, struct http_request
 {
     struct json_t *root = NULL;
     struct error error;
-    if (route->scope == SCOPE_TOKEN && !check_version(request, &error)) {
+    if (is_call(route) && !check_version(request, &error)) {
         error_answer(request, &error);
         return;
     }
@@ -245,6 +271,7 @@ static void call(struct api *api, const struct route *route, struct http_request
 void api_handle(void *ctx, struct http_request *request)
 {
     struct api *api = ctx;
+    struct token *token;
     const struct route *route = route_find(request->path);
     int64_t retry_after_s = http_rate(request, clock_wall_real() / 1000000);
     if (retry_after_s > 0) {
@@ -259,9 +286,10 @@ void api_handle(void *ctx, struct http_request *request)
         answer_message(request, 405, "method not allowed");
     } else if (api->dispatch == NULL) {
         error_answer_unavailable(request, "the service is stopping");
-    } else if (!is_allowed(api, route, request)) {
-        error_answer_plain(request, ERROR_unauthenticated, NULL);
-    } else if (check_rate(api, route, request)) {
+    } else if (route->scope == ROUTE_OPEN || (route->scope == SCOPE_metrics && api->config->dev)) {
+        call(api, route, request);
+    } else if (check_token(api, request, &token) && check_rate(token, route, request) &&
+               check_scope(route, request)) {
         call(api, route, request);
     }
 }

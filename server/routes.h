@@ -4,12 +4,7 @@
 
 #include "server/api.h"
 
-/* What it takes to call a route. */
-enum route_scope {
-    SCOPE_TOKEN,   /* the organisation's token */
-    SCOPE_METRICS, /* the token, but with --dev nothing */
-    SCOPE_NONE,
-};
+#define ROUTE_OPEN (-1) /* in place of a scope: nobody has to show a token */
 
 /* Which limit on the rate of requests counts it. */
 enum route_rate {
@@ -23,7 +18,8 @@ enum route_method { ROUTE_GET = 1, ROUTE_POST = 2 };
 struct route {
     unsigned methods; /* bits of enum route_method; HEAD goes with GET */
     const char *path;
-    enum route_scope scope;
+    int scope; /* enum scope that the token must have, or ROUTE_OPEN. SCOPE_metrics with --dev: open
+                */
     enum route_rate rate;
     bool virtual_clock_only;
     const struct tree_field *fields; /* NULL: the handler reads the request itself */
@@ -33,6 +29,9 @@ struct route {
 /* The route of a path (its /internal prefix, which DevRev's own clients use, is taken off), or
  * NULL. Pure. */
 const struct route *route_find(struct text path);
+
+/* All routes; ends with a NULL path. */
+extern const struct route routes[];
 
 /* The bit of a method, or 0. */
 unsigned route_method(struct text method);

@@ -40,17 +40,17 @@ function routeTable() {
       return { name: field, type: KINDS[of('kind')], required: of('required') === 'true', element: KINDS[of('element')], fields: of('fields') };
     }));
   }
-  const routes = [...text.matchAll(/^ {4}\{(ROUTE_GET|ROUTE_POST|GET_OR_POST),\s*"([^"]+)",\s*(SCOPE_\w+),\s*RATE_(\w+),\s*(true|false),\s*(\w+),\s*\w+\},/gm)]
+  const routes = [...text.matchAll(/^ {4}\{(ROUTE_GET|ROUTE_POST|GET_OR_POST),\s*"([^"]+)",\s*(SCOPE_\w+|ROUTE_OPEN),\s*RATE_(\w+),\s*(true|false),\s*(\w+),\s*\w+\},/gm)]
     .map(([, methods, path, scope, rate, virtual, list]) => ({ path, methods: methods === 'GET_OR_POST' ? ['GET', 'POST'] : [methods.slice(6)], scope, rate, virtual: virtual === 'true', fields: list }));
-  assert.equal(routes.length, [...text.matchAll(/"\/[a-z.]+", *SCOPE_/g)].length, 'every row of the table was read');
+  assert.equal(routes.length, [...text.matchAll(/"\/[a-z.]+", *(?:SCOPE_|ROUTE_OPEN)/g)].length, 'every row of the table was read');
   return { routes, fields };
 }
 
 describe('the document and the sources', { skip }, () => {
-  proves('every route is in the document with its methods, its need of a token and its limit of a rate, and no other is', () => {
+  proves('every route is in the document with its methods, the scope that it takes and its limit of a rate, and no other is', () => {
     const { routes } = routeTable();
-    const expected = routes.flatMap((r) => r.methods.map((method) => `${method} ${r.path} ${r.scope === 'SCOPE_TOKEN'} ${r.rate !== 'NONE'}`));
-    assert.deepEqual(document.operations.map((o) => `${o.name} ${o.needsToken} ${'429' in o.responses}`).sort(), expected.sort());
+    const expected = routes.flatMap((r) => r.methods.map((method) => `${method} ${r.path} ${/^SCOPE_(?!metrics)/.test(r.scope)} ${/^SCOPE_(.*)/.exec(r.scope)?.[1]} ${r.rate !== 'NONE'}`));
+    assert.deepEqual(document.operations.map((o) => `${o.name} ${o.needsToken} ${o.scope} ${'429' in o.responses}`).sort(), expected.sort());
   });
 
   proves('every field of a request is there with its kind and whether it is required, and no other is', () => {
@@ -428,7 +428,7 @@ describe('the examples at the service', { skip }, () => {
 
   proves('the examples that no request gets at will are few', () => {
     const types = new Set(document.operations.flatMap((o) => [...document.answers(o)]).filter((a) => a.example['x-revhook-request'] === 'none').map((a) => a.key));
-    assert.deepEqual([...types].sort(), ['backlog', 'forbidden', 'internal_error', 'route_not_found', 'service_unavailable', 'too_many_requests', 'too_many_webhooks', 'unauthenticated_without_dev']);
+    assert.deepEqual([...types].sort(), ['backlog', 'forbidden', 'internal_error', 'route_not_found', 'service_unavailable', 'token_expired', 'token_revoked', 'too_many_requests', 'too_many_webhooks', 'unauthenticated_without_dev']);
     assert.ok(never > 0);
   });
 });

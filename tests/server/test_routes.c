@@ -1,9 +1,9 @@
-/* What every request passes: the table of routes, tokens, ids, cursors, and the bodies of errors.
+/* What every request passes: the table of routes, ids, cursors, and the bodies of errors.
  */
-#include "server/auth.h"
 #include "server/cursor.h"
 #include "server/id.h"
 #include "server/routes.h"
+#include "server/tenants.h"
 #include "server/words.h"
 
 #include <setjmp.h>
@@ -62,14 +62,27 @@ static void routes_are_found_byte_for_byte(void **state)
         assert_null(route_find(text_of(bad[i])));
 }
 
-static void every_route_wants_a_token_but_health(void **state)
+static int scope_of(const char *path)
 {
+    return route_find(text_of(path))->scope;
+}
+
+static void every_route_wants_a_scope_but_two(void **state)
+{
+    static const char *const open[] = {"/healthz", "/openapi.yaml"};
+    size_t open_count = 0;
     (void)state;
-    assert_int_equal(route_find(text_of("/healthz"))->scope, SCOPE_NONE);
-    assert_int_equal(route_find(text_of("/metrics"))->scope, SCOPE_METRICS);
-    assert_int_equal(route_find(text_of("/clock.advance"))->scope, SCOPE_TOKEN);
+    for (const struct route *at = routes; at->path != NULL; at++)
+        open_count += at->scope == ROUTE_OPEN;
+    assert_int_equal(open_count, sizeof(open) / sizeof(open[0]));
+    for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
+        assert_int_equal(scope_of(open[i]), ROUTE_OPEN);
+    assert_int_equal(scope_of("/metrics"), SCOPE_metrics);
+    assert_int_equal(scope_of("/clock.advance"), SCOPE_manage);
     assert_true(route_find(text_of("/clock.advance"))->virtual_clock_only);
-    assert_int_equal(route_find(text_of("/webhooks.create"))->scope, SCOPE_TOKEN);
+    assert_int_equal(scope_of("/events.publish"), SCOPE_publish);
+    assert_int_equal(scope_of("/webhooks.create"), SCOPE_manage);
+    assert_int_equal(scope_of("/webhooks.get"), SCOPE_read);
     assert_int_equal(route_find(text_of("/webhooks.create"))->methods, ROUTE_POST);
     assert_int_equal(route_find(text_of("/webhooks.get"))->methods, ROUTE_POST | ROUTE_GET);
 }
@@ -85,78 +98,56 @@ static void methods(void **state)
     assert_int_equal(route_method(text_of("")), 0);
 }
 
-/* ---- tokens ---- */
-
-static void tokens(void **state)
-{
-    static const char *const good[] = {
-        "Bearer dev-token", "bearer dev-token", "BEARER \tdev-token",
-        "dev-token",        " dev-token ",      "Bearer dev-token ",
-    };
-    static const char *const bad[] = {
-        "",
-        "Bearer",
-        "Bearer ",
-        "Bearerdev-token",
-        "Bearer wrong",
-        "wrong",
-        "dev-toke",
-        "dev-token2",
-        "DEV-TOKEN",
-        "Basic dev-token",
-        "Bearer dev-token extra",
-        "Bearer Bearer dev-token",
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-        assert_true(auth_accepts(text_of(good[i]), "dev-token"));
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_false(auth_accepts(text_of(bad[i]), "dev-token"));
-    assert_false(auth_accepts((struct text){NULL, 0}, "dev-token"));
-    assert_false(auth_accepts(text_of(""), ""));
-    assert_false(auth_accepts(text_of("Bearer "), ""));
-}
-
 /* ---- ids ---- */
 
 #define US   "don:integration:dvrv-us-1:devo/dev0:"
 #define AN_X "00000005000009"
+
+/* What becomes of an id: looked up as it is; looked up as one that nothing has; or an error. */
+enum judged { OURS, NOBODY, WRONG };
 
 static void ids_are_judged(void **state)
 {
     static const struct {
         const char *id;
         enum ids_kind wanted;
-        enum id_result result;
+        enum judged judged;
         int error;
     } cases[] = {
-        {US "webhook/aB3dE6gH", IDS_WEBHOOK, ID_OURS, 0},
-        {US "event/" AN_X, IDS_EVENT, ID_OURS, 0},
-        {US "webhook/aB3dE6gH:event/" AN_X, IDS_EVENT, ID_OURS, 0},
-        {US "webhook/aB3dE6gH:delivery/" AN_X, IDS_DELIVERY, ID_OURS, 0},
-        {"x", IDS_WEBHOOK, ID_WRONG, ERROR_invalid_id},
-        {"webhook-1", IDS_WEBHOOK, ID_WRONG, ERROR_invalid_id},
-        {US "event/" AN_X, IDS_WEBHOOK, ID_WRONG, ERROR_unexpected_id_type},
-        {US "webhook/aB3dE6gH", IDS_EVENT, ID_WRONG, ERROR_unexpected_id_type},
-        {US "webhook/aB3dE6gH", IDS_DELIVERY, ID_WRONG, ERROR_unexpected_id_type},
-        {US "webhook/aB3dE6gH:event/" AN_X, IDS_DELIVERY, ID_WRONG, ERROR_unexpected_id_type},
-        {"don:core:dvrv-us-1:devo/dev0:event/1", IDS_EVENT, ID_WRONG, ERROR_unexpected_id_type},
-        {"don:core:dvrv-us-1:devo/dev0:issue/1", IDS_WEBHOOK, ID_WRONG, ERROR_unexpected_id_type},
-        {"don:integration:dvrv-eu-1:devo/dev0:webhook/z", IDS_WEBHOOK, ID_NOBODY, ERROR_not_found},
-        {"don:integration:dvrv-us-1:devo/dev1:webhook/z", IDS_WEBHOOK, ID_NOBODY, ERROR_not_found},
-        {US "event/abcdefghijk", IDS_EVENT, ID_NOBODY, ERROR_not_found},
-        {US "webhook/aB3dE6gH:delivery/7", IDS_DELIVERY, ID_NOBODY, ERROR_not_found},
+        {US "webhook/aB3dE6gH", IDS_WEBHOOK, OURS, 0},
+        {US "event/" AN_X, IDS_EVENT, OURS, 0},
+        {US "webhook/aB3dE6gH:event/" AN_X, IDS_EVENT, OURS, 0},
+        {US "webhook/aB3dE6gH:delivery/" AN_X, IDS_DELIVERY, OURS, 0},
+        {"x", IDS_WEBHOOK, WRONG, ERROR_invalid_id},
+        {"webhook-1", IDS_WEBHOOK, WRONG, ERROR_invalid_id},
+        {US "event/" AN_X, IDS_WEBHOOK, WRONG, ERROR_unexpected_id_type},
+        {US "webhook/aB3dE6gH", IDS_EVENT, WRONG, ERROR_unexpected_id_type},
+        {US "webhook/aB3dE6gH", IDS_DELIVERY, WRONG, ERROR_unexpected_id_type},
+        {US "webhook/aB3dE6gH:event/" AN_X, IDS_DELIVERY, WRONG, ERROR_unexpected_id_type},
+        {"don:core:dvrv-us-1:devo/dev0:event/1", IDS_EVENT, WRONG, ERROR_unexpected_id_type},
+        {"don:core:dvrv-us-1:devo/dev0:issue/1", IDS_WEBHOOK, WRONG, ERROR_unexpected_id_type},
+        {"don:integration:dvrv-eu-1:devo/dev0:webhook/z", IDS_WEBHOOK, NOBODY, 0},
+        {"don:integration:dvrv-us-1:devo/dev1:webhook/z", IDS_WEBHOOK, NOBODY, 0},
+        {"don:integration:dvrv-us-1:devo/dev1:event/" AN_X, IDS_EVENT, NOBODY, 0},
+        {"don:integration:dvrv-us-1:devo/dev1:webhook/z:delivery/" AN_X, IDS_DELIVERY, NOBODY, 0},
+        {US "event/abcdefghijk", IDS_EVENT, NOBODY, 0},
+        {US "webhook/aB3dE6gH:delivery/7", IDS_DELIVERY, NOBODY, 0},
     };
+    const struct org org = {.id = "dev0", .partition = "dvrv-us-1"};
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct ids_don don;
         struct error error;
-        enum id_result result = id_check(text_of(cases[i].id), "id", cases[i].wanted, &don, &error);
-        if (result != cases[i].result)
-            print_error("%s: %d\n", cases[i].id, result);
-        assert_int_equal(result, cases[i].result);
-        if (result != ID_OURS)
+        bool good = id_check(text_of(cases[i].id), "id", cases[i].wanted, &org, &don, &error);
+        bool named = good && (cases[i].wanted == IDS_WEBHOOK ? don.webhook_bytes > 0 : don.key > 0);
+        if (good != (cases[i].judged != WRONG) || named != (cases[i].judged == OURS))
+            print_error("%s: %d %d\n", cases[i].id, good, named);
+        assert_int_equal(good, cases[i].judged != WRONG);
+        assert_int_equal(named, cases[i].judged == OURS);
+        if (!good)
             assert_int_equal(error.type, cases[i].error);
+        if (cases[i].judged == NOBODY)
+            assert_int_equal(don.webhook_bytes + (size_t)don.key + (size_t)don.salt, 0);
     }
 }
 
@@ -272,9 +263,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routes_are_found_byte_for_byte),
-        cmocka_unit_test(every_route_wants_a_token_but_health),
+        cmocka_unit_test(every_route_wants_a_scope_but_two),
         cmocka_unit_test(methods),
-        cmocka_unit_test(tokens),
         cmocka_unit_test(ids_are_judged),
         cmocka_unit_test(cursors_come_back_and_are_told_from_other_text),
         cmocka_unit_test(error_bodies),

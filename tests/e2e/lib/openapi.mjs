@@ -107,6 +107,7 @@ export class Document {
       headers: parameters.filter((p) => p.in === 'header'),
       body: content && { schema: content.schema, required: value.requestBody.required === true, examples: mapValues(content.examples ?? {}, (e) => this.resolve(e)) },
       needsToken: (value.security ?? this.root.security).length > 0 && !(value.security ?? []).some((s) => Object.keys(s).length === 0),
+      scope: value['x-revhook-scope'],
       responses: mapValues(value.responses, (response) => this.response(response)),
       callbacks: value.callbacks ?? {},
     };
