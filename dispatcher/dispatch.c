@@ -72,6 +72,7 @@ static void free_dispatch(struct dispatch *dispatch)
     free_senders(dispatch);
     mailbox_destroy(&dispatch->writer.mailbox);
     quiet_destroy(&dispatch->quiet);
+    verify_pace_free(dispatch->verify_pace);
     free(dispatch);
 }
 
@@ -82,8 +83,11 @@ struct dispatch *dispatch_start(const struct dispatch_options *options, char *er
     struct dispatch *dispatch = hook_alloc(sizeof(*dispatch));
     dispatch->options = *options;
     quiet_init(&dispatch->quiet, clock_is_virtual(options->clock));
-    if (!mailbox_init(&dispatch->writer.mailbox)) {
-        snprintf(error, error_bytes, "out of file descriptors");
+    dispatch->verify_pace = verify_pace_new(options->verify_per_host_max);
+    if (!dispatch->verify_pace || !mailbox_init(&dispatch->writer.mailbox)) {
+        snprintf(error, error_bytes,
+                 dispatch->verify_pace ? "out of file descriptors" : "no memory or random numbers");
+        verify_pace_free(dispatch->verify_pace);
         quiet_destroy(&dispatch->quiet);
         free(dispatch);
         return NULL;

@@ -157,6 +157,7 @@ struct dispatch_options {
     struct store *store;
     struct clock *clock;
     struct egress_policy egress;
+    unsigned verify_per_host_max; /* verify requests a minute to one host; 0: no cap */
     dur_ms attempt_timeout_ms;
     size_t response_bytes_max, response_kept_bytes, challenge_bytes_max;
     bool top_level_challenge;

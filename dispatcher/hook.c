@@ -92,7 +92,8 @@ static bool finish(struct webhook_config *config)
     config->http = strncmp(config->target, "http:", 5) == 0; /* the scheme is in lower case */
     config->target_url = curl_url();
     if (!config->target_url ||
-        curl_url_set(config->target_url, CURLUPART_URL, config->target, 0) != CURLUE_OK)
+        curl_url_set(config->target_url, CURLUPART_URL, config->target, 0) != CURLUE_OK ||
+        curl_url_get(config->target_url, CURLUPART_HOST, &config->host, 0) != CURLUE_OK)
         return false;
     for (size_t i = 0; i < config->header_count; i++) {
         const struct webhook_header *header = &config->headers[i];
@@ -243,6 +244,7 @@ void webhook_config_drop(struct webhook_config *config)
         free(config->header_list[i].data);
     }
     curl_url_cleanup(config->target_url);
+    curl_free(config->host);
     free(config->url);
     free(config->target);
     OPENSSL_cleanse(config->secret, strlen(config->secret));

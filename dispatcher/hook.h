@@ -22,6 +22,7 @@ struct webhook_config {
     char *url;                  /* as the client wrote it */
     char *target;               /* as it is dialled */
     bool http;                  /* in plain text, not https */
+    char *host;                 /* of the target: a name or a literal address */
     char *secret;
     struct event_set event_types;
     size_t header_count;

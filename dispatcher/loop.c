@@ -131,6 +131,25 @@ static void carry_out(struct sender_thread *thread, const struct core_effect *ef
     }
 }
 
+static void tell_postponed(struct sender_thread *thread, const struct postponed *postponed)
+{
+    struct hook *hook = hook_map_get(&thread->hooks, postponed->webhook);
+    if (!hook || hook->core.verify_seq != postponed->verify_seq)
+        return;
+    struct core_event event = {.kind = EVENT_POSTPONED,
+                               .webhook = &hook->core,
+                               .verify_seq = postponed->verify_seq,
+                               .at = postponed->at};
+    mono_ms now = clock_now(thread->dispatch->options.clock).mono;
+    if (event.at <=
+        now) /* its time has come meanwhile: still later than now, as the core wants it */
+        event.at = now + 1;
+    COUNT(thread->dispatch, verifies_postponed_total, 1);
+    LOG(verify_postponed, LOG_TEXT("webhook", hook->config->id),
+        LOG_NUMBER("delay_ms", event.at - now));
+    loop_step(thread, &event);
+}
+
 void loop_step(struct sender_thread *thread, struct core_event *event)
 {
     event->now = clock_now(thread->dispatch->options.clock);
@@ -139,9 +158,13 @@ void loop_step(struct sender_thread *thread, struct core_event *event)
         for (unsigned i = 0; i < thread->update.count; i++)
             carry_out(thread, &thread->update.effects[i], event->now);
         if (!thread->update.more)
-            return;
+            break;
         struct core_event again = {.kind = EVENT_RUN, .now = event->now};
         core_step(&thread->core, &again, &thread->update);
+    }
+    while (thread->postponed_count > 0) {
+        struct postponed postponed = thread->postponed[--thread->postponed_count];
+        tell_postponed(thread, &postponed);
     }
 }
 
@@ -167,6 +190,11 @@ static void event_ended(struct sender_thread *thread, struct post *post)
 
 static void verify_ended(struct sender_thread *thread, struct post *post)
 {
+    if (post->postponed_to != 0 && !post->on_the_wire) {
+        const struct postponed postponed = {post->webhook, post->verify_seq, post->postponed_to};
+        tell_postponed(thread, &postponed);
+        return;
+    }
     bool whole =
         post->answer_bytes < post->answer_kept_max; /* one byte more than may be an echo is kept */
     if (outcome_acknowledged(post->facts.outcome) &&

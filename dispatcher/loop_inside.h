@@ -13,6 +13,13 @@ struct kept_answer {
     size_t bytes;
 };
 
+/* A verify request that was not sent, to be told to the core. */
+struct postponed {
+    int64_t webhook;
+    uint32_t verify_seq;
+    mono_ms at;
+};
+
 struct sender_thread {
     struct dispatch *dispatch;
     unsigned index;
@@ -23,7 +30,9 @@ struct sender_thread {
     struct hook_map hooks;
     struct sender *sender;
     struct operations *operations; /* of this round; NULL: none yet */
-    int64_t done;                  /* what this round finished: leaves quiet at its end */
+    struct postponed *postponed;
+    size_t postponed_count, postponed_capacity;
+    int64_t done; /* what this round finished: leaves quiet at its end */
     bool running, stopping;
     int64_t stop_at_ms; /* clock_span_ms at which attempts in flight are cut off */
     unsigned cut_off;
@@ -55,6 +64,7 @@ void loop_answer(struct sender_thread *thread, struct update_call *call,
 
 /* loop_post.c */
 void loop_post_event(struct sender_thread *thread, struct delivery *delivery, struct instant now);
+/* Or notes in thread->postponed that it has to wait. */
 void loop_post_verify(struct sender_thread *thread, struct hook *hook, uint32_t verify_seq,
                       struct instant now);
 void loop_leave_flight(struct sender_thread *thread, const struct post *post);

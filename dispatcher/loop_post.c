@@ -82,9 +82,24 @@ void loop_post_event(struct sender_thread *thread, struct delivery *delivery, st
     sender_start(thread->sender, post);
 }
 
+static void postpone(struct sender_thread *thread, const struct postponed *postponed)
+{
+    if (thread->postponed_count == thread->postponed_capacity) {
+        thread->postponed_capacity = 2 * thread->postponed_capacity + 64;
+        thread->postponed =
+            hook_grow(thread->postponed, thread->postponed_capacity * sizeof(thread->postponed[0]));
+    }
+    thread->postponed[thread->postponed_count++] = *postponed;
+}
+
 void loop_post_verify(struct sender_thread *thread, struct hook *hook, uint32_t verify_seq,
                       struct instant now)
 {
+    mono_ms at = verify_pace_name(thread->dispatch->verify_pace, hook->config->host, now.mono);
+    if (at > now.mono) {
+        postpone(thread, &(struct postponed){hook->core.key, verify_seq, at});
+        return;
+    }
     struct post *post = begin_post(thread, hook, now);
     char event_id[IDS_DON_BYTES_MAX];
     uint64_t id[2]; /* it is no event that is kept, so its id is random throughout */
@@ -96,6 +111,7 @@ void loop_post_verify(struct sender_thread *thread, struct hook *hook, uint32_t 
     struct envelope envelope = {event_id, hook->config->id, now.wall};
     post->delivery = NULL;
     post->verify_seq = verify_seq;
+    post->asked_at = now.mono;
     post->answer_kept_max = thread->dispatch->options.challenge_bytes_max + 1;
     char *body = post_body(post, ENVELOPE_EXTRA_BYTES_MAX + 2 * CHALLENGE_CHARS);
     post->body_bytes = envelope_verify(body, &envelope, post->challenge,
@@ -137,6 +153,7 @@ struct sender_thread *sender_thread_new(struct dispatch *dispatch, unsigned inde
         .cert_file = options->target_cert_file,
         .key_file = options->target_key_file,
         .sign_form = options->sign_form,
+        .verify_pace = dispatch->verify_pace,
     };
     struct sender *sender = sender_new(&sender_options, error, error_bytes);
     if (!sender)
@@ -270,5 +287,6 @@ void sender_thread_free(struct sender_thread *thread)
     mailbox_destroy(&thread->mailbox);
     free(thread->flight);
     free(thread->free_slots);
+    free(thread->postponed);
     free(thread);
 }

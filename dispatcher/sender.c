@@ -40,6 +40,19 @@
 
 /* ---- callbacks ---- */
 
+/* Whether the cap on verify requests lets this one go to the address; if not, notes until when. */
+static bool in_pace(struct post *post, const struct sockaddr *address)
+{
+    struct verify_pace *pace = post->sender->options.verify_pace;
+    if (post->delivery || !pace)
+        return true;
+    mono_ms at = verify_pace_address(pace, address, post->asked_at);
+    post->paced = at <= post->asked_at;
+    if (!post->paced)
+        post->postponed_to = at;
+    return post->paced;
+}
+
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct post *post = context;
@@ -48,6 +61,8 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
         post->denied = true;
         return CURL_SOCKET_BAD;
     }
+    if (!in_pace(post, &address->addr))
+        return CURL_SOCKET_BAD;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd < 0)
         post->no_socket = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
@@ -56,14 +71,17 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     return fd;
 }
 
-static bool is_allowed_literal(const struct egress_policy *policy, bool http, const char *ip)
+static bool read_literal(const char *ip, struct sockaddr_storage *address)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
     if (inet_pton(AF_INET, ip, &v4.sin_addr) == 1)
-        return egress_allowed(policy, http, (const struct sockaddr *)&v4, NULL);
-    return inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1 &&
-           egress_allowed(policy, http, (const struct sockaddr *)&v6, NULL);
+        memcpy(address, &v4, sizeof(v4));
+    else if (inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1)
+        memcpy(address, &v6, sizeof(v6));
+    else
+        return false;
+    return true;
 }
 
 /* The request is about to go out on a connection, new or used before. Judges the address once more,
@@ -73,14 +91,17 @@ static bool is_allowed_literal(const struct egress_policy *policy, bool http, co
 static int before_request(void *context, char *ip, char *local_ip, int port, int local_port)
 {
     struct post *post = context;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    const struct sockaddr *to = (const struct sockaddr *)&address;
     (void)local_ip;
     (void)port;
     (void)local_port;
-    if (!is_allowed_literal(post->sender->options.egress, post->config->http, ip)) {
+    if (!read_literal(ip, &address) ||
+        !egress_allowed(post->sender->options.egress, post->config->http, to, NULL)) {
         post->denied = true;
         return CURL_PREREQFUNC_ABORT;
     }
-    if (post->on_the_wire)
+    if (post->on_the_wire || (!post->paced && !in_pace(post, to)))
         return CURL_PREREQFUNC_ABORT;
     post->on_the_wire = true;
     return CURL_PREREQFUNC_OK;
@@ -237,7 +258,8 @@ void sender_start(struct sender *sender, struct post *post)
     post->facts = (struct attempt_facts){.started_us = post->started_us};
     post->answer_bytes = post->answer_seen_bytes = post->head_seen_bytes = 0;
     post->too_large = post->denied = post->no_socket = false;
-    post->head_complete = post->on_the_wire = false;
+    post->head_complete = post->on_the_wire = post->paced = false;
+    post->postponed_to = 0;
     /* The value is signed over the bytes that libcurl is about to send. It fails only without
      * memory; then it is empty, and the receiver refuses the POST. */
     memcpy(post->signature, SIGNATURE_HEADER, sizeof(SIGNATURE_HEADER));

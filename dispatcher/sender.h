@@ -7,6 +7,7 @@
 
 #include "dispatcher/hook.h"
 #include "dispatcher/sign.h"
+#include "dispatcher/verify_pace.h"
 
 #define CHALLENGE_CHARS        40
 #define SIGNATURE_HEADER       "X-DevRev-Signature: "
@@ -23,6 +24,7 @@ struct post {
     int64_t webhook;
     unsigned slot; /* the caller's */
     uint32_t verify_seq;
+    mono_ms asked_at; /* of a verify request: the service's clock */
     char challenge[CHALLENGE_CHARS + 1];
     char *body; /* the post's memory, kept from POST to POST: see post_body */
     size_t body_bytes, body_capacity;
@@ -32,13 +34,15 @@ struct post {
     struct attempt_facts facts;
     char *answer; /* the post's memory */
     size_t answer_bytes;
+    mono_ms postponed_to; /* a verify request that was not sent, for its address has had enough: ask
+                             again then; 0: no such thing */
 
     /* The sender's. */
     CURL *easy;
     struct sender *sender;
     int64_t began_ms; /* clock_span_ms */
     size_t answer_seen_bytes, answer_capacity, head_seen_bytes;
-    bool too_large, denied, no_socket, head_complete, on_the_wire;
+    bool too_large, denied, no_socket, head_complete, on_the_wire, paced;
     char signature[SIGNATURE_HEADER_BYTES];
     struct curl_slist header_nodes[3];
     struct post *prev_active, *next_active;
@@ -51,6 +55,7 @@ struct sender_options {
     const char *user_agent;
     const char *ca_file;              /* trusted besides the system's; "": none */
     const char *cert_file, *key_file; /* shown to targets that ask for them; NULL or "": none */
+    struct verify_pace *verify_pace;  /* the cap on verify requests; NULL: none */
     struct sign_form sign_form;       /* of webhooks that set none for themselves */
 };
 

@@ -8,6 +8,7 @@
 #include "dispatcher/mail.h"
 #include "dispatcher/quiet.h"
 #include "dispatcher/subscribers.h"
+#include "dispatcher/verify_pace.h"
 
 #define SENDERS_MAX   64
 #define WRITER_RANDOM 64 /* random numbers that the writer draws at once */
@@ -49,8 +50,9 @@ struct dispatch {
     struct writer writer;
     struct sender_thread *senders[SENDERS_MAX];
     struct clock_driver *driver; /* NULL with a real clock */
-    atomic_bool stopping;        /* no more calls */
-    atomic_bool store_failing;   /* commits fail: start nothing that could not be recorded */
+    struct verify_pace *verify_pace;
+    atomic_bool stopping;      /* no more calls */
+    atomic_bool store_failing; /* commits fail: start nothing that could not be recorded */
 };
 
 #define COUNT(dispatch, name, by) atomic_fetch_add(&(dispatch)->counters.name, (by))

@@ -267,7 +267,9 @@ static bool take_dev_defaults(struct load *load)
     static const struct {
         enum config_key key;
         const char *value;
-    } defaults[] = {{CONFIG_token, "dev-token"}, {CONFIG_rate_limit_per_minute, "0"}};
+    } defaults[] = {{CONFIG_token, "dev-token"},
+                    {CONFIG_rate_limit_per_minute, "0"},
+                    {CONFIG_verify_per_host_max, "0"}};
     for (size_t i = 0; load->config->dev && i < sizeof(defaults) / sizeof(defaults[0]); i++) {
         const char *name = config_row(defaults[i].key)->name;
         if (load->config->source[defaults[i].key].layer == CONFIG_FROM_DEFAULT &&

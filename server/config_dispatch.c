@@ -46,6 +46,7 @@ struct dispatch_options config_dispatch(const struct config *config)
     return (struct dispatch_options){
         .core = core_settings(config),
         .senders = (unsigned)config->senders,
+        .verify_per_host_max = (unsigned)config->verify_per_host_max,
         .attempt_timeout_ms = config->attempt_timeout_ms,
         .response_bytes_max = (size_t)config->response_bytes_max,
         .response_kept_bytes = (size_t)config->response_kept_bytes,

@@ -55,6 +55,7 @@ static void take_event(struct core *core, const struct core_event *event, struct
         list_push(&core->ended, event->delivery);
         break;
     case EVENT_VERIFIED: webhook_verified(core, event, update); break;
+    case EVENT_POSTPONED: webhook_postponed(core, event, update); break;
     case EVENT_COMMAND: webhook_command(core, event, update); break;
     case EVENT_COMMITTED: webhook_committed(core, event->webhook, update); break;
     case EVENT_REFUSED: webhook_refused(core, event->webhook, update); break;

@@ -129,8 +129,10 @@ enum core_event_kind {
     EVENT_ENDED,    /* the POST of `delivery` ended with `facts` */
     EVENT_VERIFIED, /* verify request `verify_seq` of `webhook` ended; `facts.outcome` acknowledged:
                        echoed */
-    EVENT_COMMAND,  /* a client asks: `changed` url or secret, then `command`; not while
-                       webhook_changing() */
+    EVENT_POSTPONED, /* verify request `verify_seq` of `webhook` was not sent, for its host has had
+                        enough for now; it may be tried again `at` that time */
+    EVENT_COMMAND,   /* a client asks: `changed` url or secret, then `command`; not while
+                        webhook_changing() */
     EVENT_COMMITTED, /* the proposed change of `webhook` is durable */
     EVENT_REFUSED,   /* the proposed change of `webhook`, asked for by a client, could not be
                         committed */
@@ -152,6 +154,7 @@ struct core_event {
     bool answered_later; /* EVENT_COMMAND: hold the verify run back until EVENT_ANSWERED */
     enum webhook_command command;
     uint32_t verify_seq;
+    mono_ms at; /* EVENT_POSTPONED */
     struct attempt_facts facts;
 };
 
@@ -164,12 +167,12 @@ enum core_effect_kind {
     EFFECT_NOTE,  /* commit webhook->status as it stands: verify plan or health moved, the state did
                      not */
     EFFECT_START, /* POST `delivery` now */
-    EFFECT_VERIFY, /* send a challenge to `webhook` now; answer with EVENT_VERIFIED and `verify_seq`
-                    */
-    EFFECT_REFILL, /* read `limit` open deliveries of `webhook` behind its frontier, after all
-                      effects before this */
-    EFFECT_FORGET, /* `delivery` is the shell's again */
-    EFFECT_SETTLED,        /* the change of `webhook` is over, done or refused: next command */
+    EFFECT_VERIFY,  /* send a challenge to `webhook` now; answer with EVENT_VERIFIED, or with
+                       EVENT_POSTPONED, and `verify_seq` */
+    EFFECT_REFILL,  /* read `limit` open deliveries of `webhook` behind its frontier, after all
+                       effects before this */
+    EFFECT_FORGET,  /* `delivery` is the shell's again */
+    EFFECT_SETTLED, /* the change of `webhook` is over, done or refused: next command */
     EFFECT_FORGET_WEBHOOK, /* `webhook` is deleted and nothing of it is in flight: it is the shell's
                               again */
 };

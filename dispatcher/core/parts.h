@@ -74,6 +74,7 @@ void webhook_refused(struct core *core, struct webhook *webhook, struct update *
  * being active and then was cut off by the end of the service. */
 void webhook_settle_rest(struct core *core, struct webhook *webhook, struct update *update);
 void webhook_verified(struct core *core, const struct core_event *event, struct update *update);
+void webhook_postponed(struct core *core, const struct core_event *event, struct update *update);
 /* Does what the clock says is due: a verify request, the end of a window, giving up. */
 void webhook_due(struct core *core, struct webhook *webhook, struct update *update);
 /* When webhook_due has something to do next; MONO_NEVER if never. */

@@ -282,6 +282,27 @@ void webhook_verified(struct core *core, const struct core_event *event, struct 
     select_place(core, webhook);
 }
 
+/* It does not count as a request of this run. Those whose time passes while it waits are left out:
+ * they would all go out at once behind it. */
+void webhook_postponed(struct core *core, const struct core_event *event, struct update *update)
+{
+    struct webhook *webhook = event->webhook;
+    struct webhook_status *status = &webhook->status;
+    if (!webhook->verifying || event->verify_seq != webhook->verify_seq)
+        return;
+    assert(event->at > core->now.mono && status->verify_count > 0);
+    webhook->verifying = false;
+    status->verify_count--;
+    while (status->state == WEBHOOK_UNVERIFIED &&
+           schedule_verify(&core->config, status->verify_count + 1, status->verify_since) <=
+               event->at)
+        status->verify_count++;
+    plan_verify(webhook, event->at);
+    if (!webhook->changing)
+        emit(update, EFFECT_NOTE, webhook, NULL);
+    select_place(core, webhook);
+}
+
 static bool verify_is_planned(const struct webhook *webhook)
 {
     return !webhook->verifying && !webhook->awaiting_answer;

@@ -133,6 +133,8 @@ void world_exhaust(struct world *world, int64_t key);
 void world_verified(struct world *world, struct world_webhook *webhook, enum outcome outcome);
 void world_verified_seq(struct world *world, struct world_webhook *webhook, uint32_t seq,
                         enum outcome outcome);
+/* Verify request `seq` was not sent; it may be tried again at `at`. */
+void world_postponed(struct world *world, struct world_webhook *webhook, uint32_t seq, mono_ms at);
 void world_command(struct world *world, struct world_webhook *webhook, bool changed,
                    enum webhook_command command);
 void world_answer(struct world *world, struct world_webhook *webhook);

@@ -208,6 +208,15 @@ void world_verified(struct world *world, struct world_webhook *webhook, enum out
     world_verified_seq(world, webhook, webhook->verify_seq, outcome);
 }
 
+void world_postponed(struct world *world, struct world_webhook *webhook, uint32_t seq, mono_ms at)
+{
+    if (seq == webhook->verify_seq)
+        webhook->verify_open = false;
+    world_happen(
+        world, (struct core_event){
+                   .kind = EVENT_POSTPONED, .webhook = webhook->core, .verify_seq = seq, .at = at});
+}
+
 void world_command(struct world *world, struct world_webhook *webhook, bool changed,
                    enum webhook_command command)
 {

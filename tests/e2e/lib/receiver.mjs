@@ -189,6 +189,7 @@ export class Receiver {
     this.endpoints = new Map();
     this.strays = [];
     this.sockets = new Set();
+    this.connections = 0; // that there ever were
   }
 
   async start(port = 0) {
@@ -196,6 +197,7 @@ export class Receiver {
     this.server = (this.tls ? https : http).createServer(options, (req, res) => this.take(req, res));
     this.server.on('connection', (socket) => {
       this.sockets.add(socket);
+      this.connections++;
       socket.on('close', () => this.sockets.delete(socket));
     });
     await new Promise((resolve, reject) => {
