@@ -35,6 +35,8 @@ enum sqlite_write {
     WRITE_PENDING_BEHIND,
     WRITE_LIST,
     WRITE_LISTED,
+    WRITE_TYPE,
+    WRITE_TYPED,
     WRITE_OBJECT_PUT,
     WRITE_OBJECT_ALIAS,
     WRITE_OBJECT_FIND,
@@ -51,6 +53,7 @@ enum sqlite_write {
     WRITE_PURGE_ATTEMPTS,
     WRITE_PURGE_DELIVERIES,
     WRITE_PURGE_OBJECT,
+    WRITE_PURGE_TYPE,
     WRITE_PURGE_EVENT,
     WRITE_PURGE_KEYS,
     WRITE_RECOVER,
@@ -69,6 +72,7 @@ enum sqlite_read {
     READ_EVENT_GET,
     READ_EVENT_WALK,
     READ_EVENT_STREAM,
+    READ_EVENT_TAIL,
     READ_DELIVERY_WALK,
     READ_DELIVERY_STREAM,
     READ_DELIVERY_TAIL,
@@ -94,6 +98,7 @@ struct sqlite_store {
     int64_t next_event_committed, next_delivery_committed;
     int64_t listed;              /* deliveries up to this key are in delivery_by_state */
     int64_t list_step, list_lag; /* how many get there at once; how many new ones at least do not */
+    int64_t typed, type_step;    /* the same of events and event_of_type */
     int log_pages;               /* in the write-ahead log, after the newest commit */
     int log_pages_tended;        /* when it was last checkpointed */
 };
@@ -162,8 +167,8 @@ void sqlite_close(struct store *store);
 /* Called by SQLite after each commit, with the number of pages in the log. */
 int sqlite_note_log(void *ctx, sqlite3 *db, const char *schema, int pages);
 
-/* Brings the next deliveries into delivery_by_state, if there are enough of them. Outside of a
- * transaction. */
+/* Brings the next deliveries into delivery_by_state, and the next events into event_of_type, if
+ * there are enough of them. Outside of a transaction. */
 void sqlite_list_step(struct sqlite_store *s);
 
 /* The other ops. */

@@ -277,32 +277,42 @@ enum store_result sqlite_open_count(struct store *store, uint64_t *count)
 
 /* ---- lists ---- */
 
-static enum store_result list_up_to(struct sqlite_store *s, int64_t key)
+/* Brings the rows behind `from` up to `to` into their list, and notes that. */
+static enum store_result bring(struct sqlite_store *s, enum sqlite_write rows,
+                               enum sqlite_write note, int64_t from, int64_t to)
 {
-    sqlite3_bind_int64(s->statements[WRITE_LIST], 1, s->listed);
-    sqlite3_bind_int64(s->statements[WRITE_LIST], 2, key);
-    sqlite3_bind_int64(s->statements[WRITE_LISTED], 1, key);
+    sqlite3_bind_int64(s->statements[rows], 1, from);
+    sqlite3_bind_int64(s->statements[rows], 2, to);
+    sqlite3_bind_int64(s->statements[note], 1, to);
     enum store_result result = sqlite_run(s, WRITE_BEGIN);
     if (result == STORE_OK)
-        result = sqlite_run(s, WRITE_LIST);
+        result = sqlite_run(s, rows);
     if (result == STORE_OK)
-        result = sqlite_run(s, WRITE_LISTED);
+        result = sqlite_run(s, note);
     return result == STORE_OK ? sqlite_run(s, WRITE_COMMIT) : result;
 }
 
 /* A step of its own size while the new ones do not outgrow it; otherwise half of what waits, so
  * that readers never have more to look through than twice the largest transaction. A step that
  * fails is rolled back and tried again after the next commit. */
-void sqlite_list_step(struct sqlite_store *s)
+static void bring_next(struct sqlite_store *s, enum sqlite_write rows, enum sqlite_write note,
+                       int64_t *brought, int64_t waiting, int64_t step)
 {
-    int64_t waiting = s->next_delivery - 1 - s->listed;
-    if (waiting < s->list_step + s->list_lag)
-        return;
-    int64_t step = waiting / 2 > s->list_step ? waiting / 2 : s->list_step;
-    if (list_up_to(s, s->listed + step) == STORE_OK)
-        s->listed += step;
+    if (waiting / 2 > step)
+        step = waiting / 2;
+    if (bring(s, rows, note, *brought, *brought + step) == STORE_OK)
+        *brought += step;
     else if (!sqlite3_get_autocommit(s->db))
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+void sqlite_list_step(struct sqlite_store *s)
+{
+    int64_t deliveries = s->next_delivery - 1 - s->listed, events = s->next_event - 1 - s->typed;
+    if (deliveries >= s->list_step + s->list_lag)
+        bring_next(s, WRITE_LIST, WRITE_LISTED, &s->listed, deliveries, s->list_step);
+    if (events >= s->type_step)
+        bring_next(s, WRITE_TYPE, WRITE_TYPED, &s->typed, events, s->type_step);
 }
 
 /* ---- purge ---- */
@@ -354,7 +364,10 @@ enum store_result sqlite_purge(struct store *store, wall_us before_us, mono_ms n
             result = remove_range(s, WRITE_PURGE_DELIVERIES, &events[i]);
         if (result == STORE_OK && events[i].object != 0)
             result = sqlite_object_keep(s, events[i].object, events[i].key);
+        sqlite3_bind_int64(s->statements[WRITE_PURGE_TYPE], 1, events[i].key);
         sqlite3_bind_int64(s->statements[WRITE_PURGE_EVENT], 1, events[i].key);
+        if (result == STORE_OK)
+            result = sqlite_run(s, WRITE_PURGE_TYPE);
         if (result == STORE_OK)
             result = sqlite_run(s, WRITE_PURGE_EVENT);
     }

@@ -10,9 +10,8 @@
  * full page. The commonest list, with no filter, needs no stream: it walks the newest rows of the
  * table, and merges only where many of them belong to other organisations.
  *
- * The index of the deliveries' streams is brought up to date some thousands of rows at a time
- * (sqlite_list_step); the newest ones are not in it, so a list of deliveries begins by looking
- * through those.
+ * The streams are brought up to date some thousands of rows at a time (sqlite_list_step); the
+ * newest ones are not in them, so a list begins by looking through those.
  *
  * Failure modes: STORE_FAILED with its text; the reader stays usable.
  *
@@ -99,6 +98,27 @@ static enum store_result page_walk(struct sqlite_reader *r, enum sqlite_read whi
 
 /* ---- events ---- */
 
+/* Binds a type of events, NULL for any. */
+static void bind_type(sqlite3_stmt *statement, int place, int type)
+{
+    if (type < 0)
+        sqlite3_bind_null(statement, place);
+    else
+        sqlite3_bind_text(statement, place, event_type_name(type), -1, SQLITE_STATIC);
+}
+
+/* The newest events, which are in no stream yet, one by one. */
+static enum store_result event_tail(struct sqlite_reader *r, struct store_bytes org, int64_t before,
+                                    int type)
+{
+    sqlite3_stmt *tail = r->statements[READ_EVENT_TAIL];
+    sqlite3_bind_int64(tail, 1, before);
+    sqlite_bind_text(tail, 2, org);
+    bind_type(tail, 3, type);
+    sqlite3_bind_int64(tail, 4, r->key_limit);
+    return page_stream(r, READ_EVENT_TAIL);
+}
+
 static enum store_result event_page(struct sqlite_reader *r, struct store_bytes org, int64_t before,
                                     int type)
 {
@@ -106,12 +126,16 @@ static enum store_result event_page(struct sqlite_reader *r, struct store_bytes 
     bool enough = false;
     if (type < 0)
         result = page_walk(r, READ_EVENT_WALK, org, before, &enough);
+    if (result == STORE_OK && !enough) {
+        result = event_tail(r, org, before, type);
+        enough = r->key_count == r->key_limit; /* whatever is in the streams is older */
+    }
     for (int each = 0; each < EVENT_TYPE_COUNT && result == STORE_OK && !enough; each++) {
         if (type >= 0 && each != type)
             continue;
         sqlite3_stmt *stream = r->statements[READ_EVENT_STREAM];
         sqlite_bind_text(stream, 1, org);
-        sqlite3_bind_text(stream, 2, event_type_name(each), -1, SQLITE_STATIC);
+        bind_type(stream, 2, each);
         sqlite3_bind_int64(stream, 3, before);
         result = page_stream(r, READ_EVENT_STREAM);
     }

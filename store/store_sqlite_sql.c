@@ -57,6 +57,9 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
         " FROM delivery d INDEXED BY delivery_open CROSS JOIN event e ON e.key = d.event"
         " WHERE d.webhook = ?1 AND d.due > ?2 ORDER BY d.due, d.key LIMIT ?4",
     [WRITE_LIST] = "UPDATE delivery SET listed = 1 WHERE key > ?1 AND key <= ?2",
+    [WRITE_TYPE] =
+        "INSERT INTO event_of_type SELECT org, type, key FROM event WHERE key > ?1 AND key <= ?2",
+    [WRITE_TYPED] = "UPDATE meta SET typed = ?1 WHERE id = 1",
     [WRITE_LISTED] = "UPDATE meta SET listed = ?1 WHERE id = 1",
     [WRITE_OBJECT_PUT] =
         "INSERT INTO object(number, alias, event) VALUES (?1, ?2, ?3) ON CONFLICT(number)"
@@ -97,6 +100,9 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
         "UPDATE object SET event = NULL,"
         " (org, type, payload) = (SELECT org, type, payload FROM event WHERE key = ?2)"
         " WHERE number = ?1 AND event = ?2",
+    [WRITE_PURGE_TYPE] =
+        "DELETE FROM event_of_type WHERE (org, type, event) = (SELECT org, type, key FROM event"
+        " WHERE key = ?1)",
     [WRITE_PURGE_EVENT] = "DELETE FROM event WHERE key = ?1",
     [WRITE_PURGE_KEYS] =
         "DELETE FROM idempotency WHERE (org, key) IN (SELECT org, key FROM idempotency"
@@ -126,7 +132,11 @@ const char *const sqlite_read_sql[READ_COUNT] = {
     [READ_EVENT_GET] = "SELECT " EVENT_COLUMNS " FROM event WHERE key = ?1",
     [READ_EVENT_WALK] = "SELECT key, org = ?1 FROM event WHERE key < ?2 ORDER BY key DESC LIMIT ?3",
     [READ_EVENT_STREAM] =
-        "SELECT key FROM event WHERE org = ?1 AND type = ?2 AND key < ?3 ORDER BY key DESC",
+        "SELECT event FROM event_of_type WHERE org = ?1 AND type = ?2 AND event < ?3"
+        " ORDER BY event DESC",
+    [READ_EVENT_TAIL] =
+        "SELECT key FROM event WHERE key > (SELECT typed FROM meta WHERE id = 1) AND key < ?1"
+        " AND org = ?2 AND (?3 IS NULL OR type = ?3) ORDER BY key DESC LIMIT ?4",
     [READ_DELIVERY_WALK] =
         "SELECT d.key, w.org = ?1 FROM delivery d CROSS JOIN webhook w ON w.key = d.webhook"
         " WHERE d.key < ?2 ORDER BY d.key DESC LIMIT ?3",

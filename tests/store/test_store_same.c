@@ -310,6 +310,7 @@ static void small_steps(struct world *w)
 {
     ((struct sqlite_store *)w->store)->list_step = 50;
     ((struct sqlite_store *)w->store)->list_lag = 20;
+    ((struct sqlite_store *)w->store)->type_step = 30;
 }
 
 static void recover_same(struct pair *pair)
