@@ -36,8 +36,9 @@ bool id_check(struct text id, const char *field, enum ids_kind wanted, const str
               struct ids_don *don, struct error *error)
 {
     enum ids_kind kind = ids_parse(id.at, id.bytes, don);
-    bool unknown_x =
-        kind == IDS_OTHER && wanted != IDS_WEBHOOK && is_last_type(id, kind_word(wanted));
+    bool unknown_x = kind == IDS_OTHER && wanted != IDS_WEBHOOK &&
+                     (is_last_type(id, kind_word(wanted)) ||
+                      (wanted == IDS_EVENT && is_last_type(id, "webhook_event")));
     if (kind == IDS_MALFORMED) {
         error_field(error, ERROR_invalid_id, field);
         return false;

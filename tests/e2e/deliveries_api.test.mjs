@@ -72,6 +72,8 @@ describe('events.get', () => {
     [{ id: 'don:integration:dvrv-us-1:devo/dev0:event/zzzzzzzzzzz' }, 404, 'not_found', {}],
     [{ id: 'don:integration:dvrv-us-1:devo/other0:event/zzzzzzzzzzz' }, 404, 'not_found', {}],
     [{ id: `${UNKNOWN_WEBHOOK}:event/zzzzzzzzzzz` }, 404, 'not_found', {}],
+    [{ id: `${UNKNOWN_WEBHOOK}:webhook_event/zzzzzzzzzzz` }, 404, 'not_found', {}],
+    [{ id: 'don:integration:dvrv-us-1:devo/dev0:webhook_event/zz' }, 404, 'not_found', {}],
     [{ id: 'don:integration:dvrv-us-1:devo/dev0:event/zzzzzzzzzzz', limit: 1 }, 400, 'invalid_field', { field_name: 'limit' }],
   ];
   for (const [body, status, type, fields] of ids) {

@@ -391,7 +391,7 @@ describe('the examples at the service', { skip }, () => {
   proves('each limit of a request that the document tells is where the service has it: the last value goes, the next does not', async () => {
     const { url } = receiver.endpoint('/limits');
     const header = document.schema('webhook-header').properties;
-    const { secret } = document.schema('webhooks-create-request').properties;
+    const secret = document.schema('webhook-secret');
     const { object } = document.schema('webhooks-fetch-request').properties;
     const long = (start, length) => start + 'x'.repeat(length - start.length);
     const create = (fields) => ['webhooks.create', { url, ...fields }];
@@ -465,9 +465,10 @@ describe('requests out of the schemas', { skip }, () => {
     for (const list of ['events.list', 'deliveries.list']) pool.cursors.push((await daemon.ok(list, { limit: 1 })).next_cursor);
     make = new Generator(document, random, {
       'webhook-id': (g) => (g.chance(0.9) ? g.pick(pool.webhooks) : 'don:integration:dvrv-us-1:devo/dev0:webhook/zzzzzzzz'),
-      'event-id': (g) => (g.chance(0.9) ? g.pick(pool.events) : 'don:integration:dvrv-us-1:devo/dev0:event/zzzzzzzzzzzzzz'),
+      'event-id': (g) => (g.chance(0.9) ? g.pick(pool.events) : `don:integration:dvrv-us-1:devo/dev0${g.pick(['', ':webhook/zzzzzzzz'])}:${g.pick(['event', 'webhook_event'])}/${g.pick(['zz', 'zzzzzzzzzzzzzz'])}`),
       'delivery-id': (g) => (g.chance(0.9) ? g.pick(pool.deliveries) : 'don:integration:dvrv-us-1:devo/dev0:webhook/zzzzzzzz:delivery/zzzzzzzzzzzzzz'),
       'webhook-url': (g) => g.pick(urls),
+      'webhook-secret': (g) => g.pick([g.string({ minLength: 8, maxLength: 32 }), Buffer.alloc(8 + g.below(25), 7).toString('base64')]),
       cursor: (g) => (g.chance(0.8) ? g.pick(pool.cursors) : 'zzzzzzzzzzzzzz'),
       'clock-advance-request': (g) => g.pick([{ ms: 0 }, { ms: 1 }, { ms: 1000 }, { ms: 30000 }, { to: 'next' }]),
     });
