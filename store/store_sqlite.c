@@ -14,8 +14,11 @@
  * into memory.
  *
  * Failure modes: a full disk is STORE_FULL, anything else of the medium STORE_FAILED; either way
- * the transaction is rolled back and the store goes on when the medium does. A damaged file is
- * noticed where SQLite notices it.
+ * the transaction is rolled back and the store goes on when the medium does. Where the commit
+ * itself failed, its pages may stand in the log though SQLite has forgotten them, and would be
+ * found after a crash: they are overwritten at once, so that what was refused has not happened (if
+ * the medium refuses that too, they may come back until the next commit). A damaged file is noticed
+ * where SQLite notices it.
  *
  * Refuses: to open anything (store_sqlite_open.c) and to know what a row means. */
 #include "store/store_sqlite.h"
@@ -102,13 +105,34 @@ static enum store_result sqlite_commit(struct store *store, struct instant now, 
     sqlite3_bind_int64(meta, 4, s->next_event);
     sqlite3_bind_int64(meta, 5, s->next_delivery);
     enum store_result result = sqlite_run(s, WRITE_META);
-    if (result == STORE_OK)
-        result = sqlite_run(s, WRITE_COMMIT);
+    if (result != STORE_OK)
+        return result;
+    result = sqlite_run(s, WRITE_COMMIT);
+    s->commit_failed = result != STORE_OK;
     if (result != STORE_OK)
         return result;
     s->next_event_committed = s->next_event;
     s->next_delivery_committed = s->next_delivery;
     return STORE_OK;
+}
+
+static enum store_result write_listed(struct sqlite_store *s, int64_t listed)
+{
+    sqlite3_bind_int64(s->statements[WRITE_LISTED], 1, listed);
+    return sqlite_run(s, WRITE_LISTED);
+}
+
+/* Puts a transaction that changes nothing in the place of the one whose commit has failed. A page
+ * is only written if it was changed in between. */
+static void overwrite_refused(struct sqlite_store *s)
+{
+    s->commit_failed = false;
+    if (sqlite_run(s, WRITE_BEGIN) != STORE_OK)
+        return;
+    if (write_listed(s, s->listed + 1) != STORE_OK || write_listed(s, s->listed) != STORE_OK ||
+        sqlite_run(s, WRITE_COMMIT) != STORE_OK)
+        if (!sqlite3_get_autocommit(s->db))
+            sqlite_run(s, WRITE_ROLLBACK);
 }
 
 static void sqlite_rollback(struct store *store)
@@ -117,6 +141,8 @@ static void sqlite_rollback(struct store *store)
     if (!sqlite3_get_autocommit(s->db)) /* some failures have rolled it back already */
         sqlite_run(s, WRITE_ROLLBACK);
     assert(sqlite3_get_autocommit(s->db));
+    if (s->commit_failed)
+        overwrite_refused(s);
     s->next_event = s->next_event_committed;
     s->next_delivery = s->next_delivery_committed;
 }

@@ -96,6 +96,7 @@ struct sqlite_store {
     uint32_t answer_bytes_max;
     int64_t next_event, next_delivery;
     int64_t next_event_committed, next_delivery_committed;
+    bool commit_failed;          /* the transaction's own commit; what it wrote may be in the log */
     int64_t listed;              /* deliveries up to this key are in delivery_by_state */
     int64_t list_step, list_lag; /* how many get there at once; how many new ones at least do not */
     int64_t typed, type_step;    /* the same of events and event_of_type */
