@@ -37,7 +37,8 @@ enum {
     TRANSACTIONS = 32, /* of a world */
     STATES_PER_PLACE = CRASH_PLAIN + 6,
     FURTHER_EVERY = 4,
-    TOLD_MAX = 5,          /* findings printed in full */
+    TOLD_MAX = 5, /* findings printed in full */
+    FULL_STATES = 160000,
     MUTANT_STATES = 20000, /* in which a mutant has to be found */
     MUTANT_FINDINGS = 50   /* that are enough */
 };
@@ -144,6 +145,7 @@ static bool give_keys(struct store *store, const struct promise *used)
     struct store_bytes org = {"dev0", 4}, words = {"later", 5}, json = {"{}", 2};
     struct store_webhook row = {.id = words,
                                 .org = org,
+                                .partition = words,
                                 .url = words,
                                 .target = words,
                                 .secret = words,
@@ -354,7 +356,7 @@ static uint64_t default_states(void)
 {
     const char *scale = getenv("TEST_SCALE");
     if (scale != NULL && strcmp(scale, "full") == 0)
-        return 160000;
+        return FULL_STATES;
     return scale != NULL && strcmp(scale, "quick") == 0 ? 2500 : 30000;
 }
 
@@ -376,7 +378,7 @@ int main(int argc, char **argv)
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("seed %llu\n", (unsigned long long)seed);
+    printf("seed %llu; --full: %d states\n", (unsigned long long)seed, FULL_STATES);
     int failed = run_real(seed, states) ? 0 : 1;
     for (int mutant = MUTANT_NONE + 1; mutant < MUTANT_COUNT; mutant++)
         failed += run_mutant(seed, mutant) ? 0 : 1;

@@ -9,8 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const deed_names[DEED_COUNT] = {"open",   "webhook", "accept", "record",  "degrade",
-                                            "delete", "reopen",  "purge",  "give-up", "tend"};
+const char *const deed_names[DEED_COUNT] = {"open",    "webhook", "accept", "record",
+                                            "degrade", "delete",  "reopen", "purge",
+                                            "token",   "give-up", "tend"};
 const char *const mutant_names[MUTANT_COUNT] = {
     "none",
     "every third fsync dropped",
@@ -52,6 +53,7 @@ void workload_begin(struct workload *w, struct disk *disk, const char *directory
     *w = (struct workload){
         .disk = disk, .faults = &disk->faults, .directory = directory, .mutant = mutant};
     w->clock = (struct instant){1000, 1700000000000000};
+    w->ledger.org_count = 1; /* is always there */
     random_seed(&w->random, seed);
     if (mutant == MUTANT_SYNCS_DROPPED)
         disk->drop_every = 3;
@@ -152,8 +154,8 @@ static enum deed draw(struct workload *w)
     static const struct {
         enum deed deed;
         unsigned percent;
-    } shares[] = {{DEED_ACCEPT, 38}, {DEED_RECORD, 34}, {DEED_WEBHOOK, 6}, {DEED_DEGRADE, 7},
-                  {DEED_DELETE, 5},  {DEED_REOPEN, 6},  {DEED_PURGE, 4}};
+    } shares[] = {{DEED_ACCEPT, 36}, {DEED_RECORD, 32}, {DEED_WEBHOOK, 6}, {DEED_DEGRADE, 7},
+                  {DEED_DELETE, 5},  {DEED_REOPEN, 6},  {DEED_PURGE, 4},   {DEED_TOKEN, 4}};
     int64_t roll = random_between(&w->random, 0, 99);
     for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
         roll -= shares[i].percent;
@@ -172,6 +174,7 @@ static enum store_result do_deed(struct workload *w, enum deed deed)
     case DEED_DELETE: return do_delete(w);
     case DEED_REOPEN: return do_reopen(w);
     case DEED_PURGE: return do_purge(w);
+    case DEED_TOKEN: return do_token(w);
     default: return do_accept(w);
     }
 }

@@ -18,7 +18,7 @@
 #include "look.h"
 #include "store/store.h"
 
-enum { WEBHOOKS_MAX = 48, EVENTS_MAX = 512, DELIVERIES_MAX = 1024 };
+enum { WEBHOOKS_MAX = 48, EVENTS_MAX = 512, DELIVERIES_MAX = 1024, TOKENS_MAX = 64 };
 
 /* What a series is made of; each is counted. */
 enum deed {
@@ -30,6 +30,7 @@ enum deed {
     DEED_DELETE,
     DEED_REOPEN,
     DEED_PURGE,
+    DEED_TOKEN,   /* an organisation, a token, the end of one */
     DEED_GIVE_UP, /* a transaction that is rolled back */
     DEED_TEND,    /* checkpoint, lists */
     DEED_COUNT,
@@ -65,7 +66,8 @@ struct ledger {
         bool redelivery;
         mono_ms due;
     } deliveries[DELIVERIES_MAX];
-    int webhook_count, event_count, delivery_count;
+    int64_t tokens[TOKENS_MAX]; /* their keys; negative: revoked */
+    int webhook_count, event_count, delivery_count, token_count, org_count;
     int64_t events_ever, deliveries_ever;
 };
 

@@ -17,6 +17,7 @@ enum store_result do_degrade(struct workload *w);
 enum store_result do_delete(struct workload *w);
 enum store_result do_reopen(struct workload *w);
 enum store_result do_purge(struct workload *w);
+enum store_result do_token(struct workload *w);
 /* After store_recover: what was open of deleted webhooks has ended. */
 void ledger_recovered(struct workload *w);
 

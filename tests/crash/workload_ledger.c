@@ -22,7 +22,8 @@ enum store_result do_webhook(struct workload *w)
     snprintf(id, sizeof id, "wh%d", l->webhook_count);
     bool active = random_chance(&w->random, 80);
     struct store_webhook row = {.id = text(id),
-                                .org = text("dev0"),
+                                .org = text(STORE_FIRST_ORG),
+                                .partition = text(STORE_FIRST_PARTITION),
                                 .url = text("https://receiver.example/hook"),
                                 .target = text("https://receiver.example:443/hook"),
                                 .secret = text("12345678901234567890123456789012"),
@@ -84,7 +85,7 @@ enum store_result do_accept(struct workload *w)
     memset(payload, 'a' + (int)(l->events_ever % 26), sizeof payload);
     struct store_event event = {
         .salt = 7,
-        .org = text("dev0"),
+        .org = text(STORE_FIRST_ORG),
         .type = EVENT_work_created,
         .payload = {payload, random_chance(&w->random, 6) ? LONG_PAYLOAD : (size_t)bytes},
         .created_us = w->clock.wall,
@@ -285,6 +286,46 @@ enum store_result do_purge(struct workload *w)
     return STORE_OK;
 }
 
+static enum store_result insert_org(struct workload *w)
+{
+    char id[24];
+    snprintf(id, sizeof id, "dev%d", w->ledger.org_count);
+    struct store_org row = {.id = text(id),
+                            .partition = text(STORE_FIRST_PARTITION),
+                            .name = text("another one"),
+                            .created_us = w->clock.wall};
+    enum store_result result = store_org_insert(w->store, &row);
+    w->ledger.org_count += result == STORE_OK;
+    return result;
+}
+
+enum store_result do_token(struct workload *w)
+{
+    struct ledger *l = &w->ledger;
+    int place = (int)random_between(&w->random, 0, l->token_count);
+    if (random_chance(&w->random, 30))
+        return insert_org(w);
+    if (place < l->token_count) {
+        if (l->tokens[place] < 0)
+            return STORE_OK;
+        enum store_result result = store_token_revoke(w->store, l->tokens[place], w->clock.wall);
+        if (result == STORE_OK)
+            l->tokens[place] = -l->tokens[place];
+        return result;
+    }
+    if (l->token_count == TOKENS_MAX)
+        return STORE_OK;
+    struct store_token row = {.org = text(STORE_FIRST_ORG),
+                              .hash = {(uint8_t)l->token_count},
+                              .name = text("a token"),
+                              .scopes = 1,
+                              .created_us = w->clock.wall};
+    enum store_result result = store_token_insert(w->store, &row);
+    if (result == STORE_OK)
+        l->tokens[l->token_count++] = row.key;
+    return result;
+}
+
 void ledger_recovered(struct workload *w)
 {
     struct ledger *l = &w->ledger;
@@ -324,7 +365,9 @@ bool workload_check(struct workload *w)
         " (SELECT count(*) FROM attempt a WHERE a.delivery = d.key) FROM delivery d ORDER BY d.key";
     sqlite3 *db = workload_database(w);
     sqlite3_stmt *row = NULL;
-    int place = 0;
+    int place = 0, living = 0;
+    for (int i = 0; i < w->ledger.token_count; i++)
+        living += w->ledger.tokens[i] > 0;
     bool good = sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK;
     while (good && sqlite3_step(row) == SQLITE_ROW) {
         good = place < w->ledger.delivery_count && same(row, w, &w->ledger.deliveries[place]);
@@ -334,6 +377,9 @@ bool workload_check(struct workload *w)
     good = good && place == w->ledger.delivery_count &&
            look_number(db, "SELECT count(*) FROM event") == w->ledger.event_count &&
            look_number(db, "SELECT count(*) FROM webhook") == w->ledger.webhook_count &&
+           look_number(db, "SELECT count(*) FROM org") == w->ledger.org_count &&
+           look_number(db, "SELECT count(*) FROM token") == w->ledger.token_count &&
+           look_number(db, "SELECT count(*) FROM token WHERE revoked_us IS NULL") == living &&
            look_number(db, "SELECT next_event FROM meta") == w->ledger.events_ever + 1 &&
            look_number(db, "SELECT next_delivery FROM meta") == w->ledger.deliveries_ever + 1;
     for (int i = 0; i < w->ledger.webhook_count && good; i++) {

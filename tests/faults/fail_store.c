@@ -210,7 +210,8 @@ int main(int argc, char **argv)
     workload_directory(other);
     fail_memory();
     setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("seed %llu\n", (unsigned long long)seed);
+    printf("seed %llu, %u transactions; --full: 24, and every call for memory\n",
+           (unsigned long long)seed, transactions);
     for (size_t i = 0; i < count; i++) {
         loops[i].step = loops[i].memory ? step : 1;
         good += run_loop(&loops[i], seed, transactions);
