@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { after, before, describe } from 'node:test';
-import { startDaemon } from './lib/daemon.mjs';
+import { runToEnd, startDaemon } from './lib/daemon.mjs';
 import { Generator, seeded, write } from './lib/generate.mjs';
 import { Document, libraries, shape } from './lib/openapi.mjs';
 import { startReceiver } from './lib/receiver.mjs';
@@ -446,6 +446,7 @@ describe('requests out of the schemas', { skip }, () => {
   let random;
   let make;
   const pool = { webhooks: [], events: [], deliveries: [], cursors: [] };
+  const tokens = [];
   const seen = new Map();
 
   before(async () => {
@@ -463,6 +464,8 @@ describe('requests out of the schemas', { skip }, () => {
     await daemon.settle();
     pool.deliveries = (await daemon.deliveries()).map((d) => d.id);
     for (const list of ['events.list', 'deliveries.list']) pool.cursors.push((await daemon.ok(list, { limit: 1 })).next_cursor);
+    for (const scopes of ['read', 'publish', 'manage', 'metrics', 'manage,read', 'read']) tokens.push(await admin('create', '--org', 'dev0', '--scopes', scopes, '--expires', 'never'));
+    await admin('revoke', tokens.at(-1).id);
     make = new Generator(document, random, {
       'webhook-id': (g) => (g.chance(0.9) ? g.pick(pool.webhooks) : 'don:integration:dvrv-us-1:devo/dev0:webhook/zzzzzzzz'),
       'event-id': (g) => (g.chance(0.9) ? g.pick(pool.events) : `don:integration:dvrv-us-1:devo/dev0${g.pick(['', ':webhook/zzzzzzzz'])}:${g.pick(['event', 'webhook_event'])}/${g.pick(['zz', 'zzzzzzzzzzzzzz'])}`),
@@ -475,6 +478,13 @@ describe('requests out of the schemas', { skip }, () => {
   });
 
   after(() => tearDown(daemon, receiver));
+
+  /** A token of the service's organisation, made or revoked by its administrator. */
+  async function admin(...words) {
+    const { code, stdout, stderr } = await runToEnd(['admin', 'token', ...words, '--json', '--data', daemon.data]);
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout).token;
+  }
 
   const remember = (list, id) => list.push(id) > 40 && list.shift();
 
@@ -494,7 +504,8 @@ describe('requests out of the schemas', { skip }, () => {
   function madeUpFields(operation) {
     const headers = {};
     if (make.chance(0.05)) headers['X-DevRev-Version'] = make.pick(['2022-10-20', '2024-01-24', '2023-01-01', '', 'x'.repeat(3000)]);
-    if (make.chance(0.03)) headers.Authorization = make.pick(['', 'Bearer', 'Bearer ', 'Basic x', 'dev-token', 'BEARER  dev-token', 'x'.repeat(3000)]);
+    if (make.chance(0.2)) headers.Authorization = make.pick(tokens).token;
+    else if (make.chance(0.03)) headers.Authorization = make.pick(['', 'Bearer', 'Bearer ', 'Basic x', 'dev-token', 'BEARER  dev-token', 'x'.repeat(3000)]);
     if (operation.headers.some((h) => h.name === 'Idempotency-Key') && make.chance(0.2)) headers['Idempotency-Key'] = make.pick(['a', 'b', '', ' ', 'x'.repeat(255), 'x'.repeat(256), 'caf\u00e9']);
     if (!operation.body) {
       const fields = Object.fromEntries(operation.query.filter((p) => p.required || make.chance(0.5)).map((p) => [p.name, make.valid(p.schema)]));
