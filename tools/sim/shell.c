@@ -273,6 +273,8 @@ static void start_process(struct world *world)
     world->clock = clock_real(last, boot);
     struct dispatch *dispatch = hook_alloc(sizeof(*dispatch));
     dispatch->options = options(world);
+    dispatch->verify_pace =
+        verify_pace_new(0); /* no cap: whom it holds back hangs on a random key */
     quiet_init(&dispatch->quiet, false);
     mailbox_init(&dispatch->writer.mailbox);
     struct core_config config = world->plan.core;
@@ -360,6 +362,7 @@ void shell_free(struct world *world)
     free(writer->targets);
     mailbox_destroy(&writer->mailbox);
     quiet_destroy(&dispatch->quiet);
+    verify_pace_free(dispatch->verify_pace);
     free(dispatch);
     clock_free(world->clock);
     world->dispatch = NULL;
