@@ -106,8 +106,13 @@ struct bench {
     struct measured_ceiling ceilings[CEILING_COUNT];
 };
 
+/* --- plan.c */
+/* Reads the options into *bench; false after printing what is wrong. */
+bool plan_read(struct bench *bench, const struct cli *cli);
 /* Whether a run or ceiling of this name and these modes is part of the bench. */
-bool bench_wants(const struct bench *bench, const char *name, unsigned modes);
+bool plan_wants(const struct bench *bench, const char *name, unsigned modes);
+/* Prints the names of all runs and ceilings. */
+void plan_print(void);
 
 /* --- run.c: one run against the service. False if it could not be made (told on stderr). */
 bool run_measure(struct bench *bench, enum run run);

@@ -35,6 +35,7 @@ struct pit {
     struct publisher_board *publisher;
     struct h2o_board *h2o;
     struct client_result *result;
+    atomic_int *phase; /* of the libcurl client */
     pid_t sink_pid;
     unsigned events_per_commit; /* for the store */
 };
@@ -139,10 +140,8 @@ static int run_curl(void *argument)
     const struct curl_plan plan = {.ports = pit->sink->ports,
                                    .endpoints = pit->sink->endpoints,
                                    .ca_file = pit->sink->tls ? pit->certificate : NULL,
-                                   .body = body,
-                                   .warm_ms = WARM_MS,
-                                   .measure_ms = (unsigned)pit->bench->measure_ms};
-    return ceiling_curl(&plan, pit->result) ? 0 : 1;
+                                   .body = body};
+    return ceiling_curl(&plan, pit->phase, pit->result) ? 0 : 1;
 }
 
 static bool measure_curl(struct pit *pit, enum ceiling ceiling)
@@ -151,14 +150,16 @@ static bool measure_curl(struct pit *pit, enum ceiling ceiling)
     if (!start_sink(pit, endpoints, ceiling == CEILING_curl_tls))
         return false;
     pid_t pid = child_fork(run_curl, pit);
-    if (pid < 0 || !child_pause(WARM_MS))
+    if (pid < 0 || !sink_settle(pit->sink, WARM_MS))
         return false;
+    atomic_store(pit->phase, CLIENT_MEASURES);
     struct usage from = usage_of(pit->sink_pid);
     uint64_t arrivals = atomic_load(&pit->sink->arrivals);
     if (!child_pause(pit->bench->measure_ms))
         return false;
     struct usage to = usage_of(pit->sink_pid);
     arrivals = atomic_load(&pit->sink->arrivals) - arrivals;
+    atomic_store(pit->phase, CLIENT_ENDS);
     if (child_wait(pid, 10000) != 0 || pit->result->failed > 0) {
         refused("%s: %lu requests failed", ceiling_rows[ceiling].name,
                 (unsigned long)pit->result->failed);
@@ -297,6 +298,7 @@ bool ceiling_measure(struct bench *bench, enum ceiling ceiling)
     pit.publisher = child_share(sizeof(*pit.publisher));
     pit.h2o = child_share(sizeof(*pit.h2o));
     pit.result = child_share(sizeof(*pit.result));
+    pit.phase = child_share(sizeof(*pit.phase));
     bool good = measure(&pit, ceiling);
     child_end(pit.sink_pid, 1000);
     child_remove(pit.folder);
@@ -304,5 +306,6 @@ bool ceiling_measure(struct bench *bench, enum ceiling ceiling)
     child_unshare(pit.publisher, sizeof(*pit.publisher));
     child_unshare(pit.h2o, sizeof(*pit.h2o));
     child_unshare(pit.result, sizeof(*pit.result));
+    child_unshare(pit.phase, sizeof(*pit.phase));
     return good;
 }

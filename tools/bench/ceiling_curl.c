@@ -6,6 +6,7 @@
  * Nothing is signed (that has a line of its own), no outcome is judged, no address is checked. */
 #include "tools/bench/ceiling_curl.h"
 
+#include "tools/bench/load.h"
 #include "tools/bench/usage.h"
 #include "tools/revhook/revhook.h"
 
@@ -19,7 +20,7 @@
 #include <unistd.h>
 
 #define SHARDS      16
-#define TRANSFERS   256 /* under way at once */
+#define TRANSFERS   200 /* under way at once, at least one to each endpoint */
 #define EVENTS_MAX  256
 #define CONNECTIONS 2048L
 #define FDS_MAX     8192
@@ -40,12 +41,12 @@ struct client {
     uint32_t registered[FDS_MAX];
     CURLU **urls;
     X509_STORE *store;
-    unsigned next_endpoint;
     uint64_t done, failed;
 };
 
 struct transfer {
     CURL *easy;
+    unsigned endpoint; /* always the same, so the number of connections does not grow */
     struct client_shard *shard;
     struct curl_slist headers[3];
 };
@@ -143,10 +144,8 @@ static bool set_up_transfer(struct client *client, struct transfer *transfer)
 
 static void start_transfer(struct client *client, struct transfer *transfer)
 {
-    unsigned endpoint = client->next_endpoint;
-    client->next_endpoint = (endpoint + 1) % client->plan->endpoints;
-    transfer->shard = &client->shards[endpoint % SHARDS];
-    curl_easy_setopt(transfer->easy, CURLOPT_CURLU, client->urls[endpoint]);
+    transfer->shard = &client->shards[transfer->endpoint % SHARDS];
+    curl_easy_setopt(transfer->easy, CURLOPT_CURLU, client->urls[transfer->endpoint]);
     curl_multi_add_handle(transfer->shard->multi, transfer->easy);
 }
 
@@ -181,7 +180,7 @@ static void act(struct client *client, const struct epoll_event *event, bool tou
     touched[shard - client->shards] = true;
 }
 
-static void turn(struct client *client)
+static void client_turn(struct client *client)
 {
     struct epoll_event events[EVENTS_MAX];
     bool touched[SHARDS] = {false};
@@ -237,25 +236,28 @@ static bool set_up_client(struct client *client)
     return true;
 }
 
-bool ceiling_curl(const struct curl_plan *plan, struct client_result *result)
+bool ceiling_curl(const struct curl_plan *plan, const atomic_int *phase,
+                  struct client_result *result)
 {
     static struct client client;
-    static struct transfer transfers[TRANSFERS];
+    static struct transfer transfers[LOAD_ENDPOINTS_MAX];
+    unsigned count = plan->endpoints > TRANSFERS ? plan->endpoints : TRANSFERS;
     curl_global_init(CURL_GLOBAL_DEFAULT);
     client.plan = plan;
     if (!set_up_client(&client))
         return false;
-    for (int i = 0; i < TRANSFERS; i++) {
+    for (unsigned i = 0; i < count; i++) {
+        transfers[i].endpoint = i % plan->endpoints;
         if (!set_up_transfer(&client, &transfers[i]))
             return false;
         start_transfer(&client, &transfers[i]);
     }
-    for (uint64_t end = now_ns() + plan->warm_ms * UINT64_C(1000000); now_ns() < end;)
-        turn(&client);
-    uint64_t done = client.done, began = now_ns(), cpu = usage_own_ns(), now;
-    while ((now = now_ns()) < began + plan->measure_ms * UINT64_C(1000000))
-        turn(&client);
-    *result = (struct client_result){client.done - done, usage_own_ns() - cpu, now - began,
+    while (atomic_load_explicit(phase, memory_order_relaxed) == CLIENT_WARMS)
+        client_turn(&client);
+    uint64_t done = client.done, began = now_ns(), cpu = usage_own_ns();
+    while (atomic_load_explicit(phase, memory_order_relaxed) == CLIENT_MEASURES)
+        client_turn(&client);
+    *result = (struct client_result){client.done - done, usage_own_ns() - cpu, now_ns() - began,
                                      client.failed};
     return true;
 }

@@ -2,6 +2,7 @@
 #ifndef REVHOOK_BENCH_CEILING_CURL_H
 #define REVHOOK_BENCH_CEILING_CURL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -10,7 +11,6 @@ struct curl_plan {
     unsigned endpoints;
     const char *ca_file; /* NULL: plain */
     const char *body;
-    unsigned warm_ms, measure_ms;
 };
 
 struct client_result {
@@ -18,7 +18,11 @@ struct client_result {
     uint64_t failed;                       /* of all of it */
 };
 
-/* POSTs to the endpoints in turn, as fast as one thread can. False if libcurl cannot be set up. */
-bool ceiling_curl(const struct curl_plan *plan, struct client_result *result);
+enum client_phase { CLIENT_WARMS, CLIENT_MEASURES, CLIENT_ENDS };
+
+/* POSTs to the endpoints in turn, as fast as one thread can; another process moves the phase.
+ * False if libcurl cannot be set up. */
+bool ceiling_curl(const struct curl_plan *plan, const atomic_int *phase,
+                  struct client_result *result);
 
 #endif

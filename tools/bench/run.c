@@ -203,7 +203,11 @@ static void settle(struct stage *stage)
 
 static bool measure_load(struct stage *stage)
 {
-    if (!start_publisher(stage) || !child_pause(stage->row->warm_ms))
+    /* Those that hang are connected to anew all the time. */
+    bool ready = start_publisher(stage) &&
+                 (stage->load.hanging > 0 ? child_pause(stage->row->warm_ms)
+                                          : sink_settle(stage->sink, stage->row->warm_ms));
+    if (!ready)
         return false;
     atomic_store(&stage->sink->record_from_ns, now_ns());
     struct look from = look_at(stage);

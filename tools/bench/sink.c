@@ -34,6 +34,10 @@
 #define SIGNATURE_EVERY   64
 #define DRIP_MS           200
 #define BACKLOG           1024
+#define SETTLE_STEP_MS    200
+#define SETTLE_STEPS      40
+#define SETTLED_ARRIVALS  200 /* for each new connection */
+#define SETTLED_STEPS     2   /* in a row */
 
 /* A listener (capacity 0) or a connection. */
 struct peer {
@@ -224,6 +228,7 @@ static void accept_one(struct sink *sink, const struct peer *listener)
             close(fd);
         return;
     }
+    atomic_fetch_add_explicit(&sink->board->connections, 1, memory_order_relaxed);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     *peer = (struct peer){.fd = fd, .endpoint = listener->endpoint};
     if (sink->tls != NULL) {
@@ -312,4 +317,20 @@ pid_t sink_start(struct sink_board *board)
     refused("the sink does not start: %s", board->error[0] ? board->error : "no answer from it");
     child_end(pid, 0);
     return -1;
+}
+
+bool sink_settle(const struct sink_board *board, int ms)
+{
+    if (!child_pause(ms))
+        return false;
+    for (int i = 0, quiet = 0; i < SETTLE_STEPS && quiet < SETTLED_STEPS; i++) {
+        unsigned long connections = atomic_load(&board->connections);
+        unsigned long arrivals = atomic_load(&board->arrivals);
+        if (!child_pause(SETTLE_STEP_MS))
+            return false;
+        connections = atomic_load(&board->connections) - connections;
+        arrivals = atomic_load(&board->arrivals) - arrivals;
+        quiet = arrivals > 0 && connections * SETTLED_ARRIVALS <= arrivals ? quiet + 1 : 0;
+    }
+    return true;
 }

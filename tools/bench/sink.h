@@ -22,7 +22,8 @@ struct sink_board {
     atomic_bool ready;
     char error[256];
     uint16_t ports[LOAD_ENDPOINTS_MAX];
-    atomic_ulong arrivals; /* event POSTs with a complete body */
+    atomic_ulong connections; /* accepted */
+    atomic_ulong arrivals;    /* event POSTs with a complete body */
     atomic_ulong verifies;
     atomic_ulong first_ns; /* when the first of them had arrived; 0: none yet */
     atomic_ulong unreadable;
@@ -33,5 +34,10 @@ struct sink_board {
 /* Starts it. `board` is shared memory with what is asked filled in. Waits until it listens. -1
  * after printing what is wrong. */
 pid_t sink_start(struct sink_board *board);
+
+/* Waits at least `ms`, and then until hardly any new connections are opened to it, at most some
+ * seconds: what is measured is a sender at work, not one that begins. False if a signal asks to
+ * end. */
+bool sink_settle(const struct sink_board *board, int ms);
 
 #endif

@@ -1,0 +1,178 @@
+/* The plan of a bench: every run, ceiling and figure there is, and which of them the options ask
+ * for.
+ *
+ * Owns: the tables, and the reading of the command line into a struct bench. Refuses: to measure.
+ */
+#include "tools/bench/bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ROUNDS_MAX  9
+#define EVENT_BYTES 1024
+#define BATCH       100
+#define CONNECTIONS 4
+
+#define G MODE_GUARD
+#define Q MODE_QUICK
+#define F (MODE_FULL | MODE_LONG)
+#define L MODE_LONG
+
+/* What runs.def does not say is as in most runs. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+const struct run_row run_rows[RUN_COUNT] = {
+#define X(name, modes, repeats, warm_ms, help, ...) \
+    {#name,                                         \
+     modes,                                         \
+     repeats,                                       \
+     warm_ms,                                       \
+     help,                                          \
+     {.event_bytes = EVENT_BYTES, .batch = BATCH, .connections = CONNECTIONS, __VA_ARGS__}},
+#include "tools/bench/runs.def"
+#undef X
+};
+#pragma GCC diagnostic pop
+
+const struct ceiling_row ceiling_rows[CEILING_COUNT] = {
+    [CEILING_epoll] = {"epoll", Q | F,
+                       "bare epoll client: a POST of a delivery's size, keep-alive"},
+    [CEILING_curl] = {"curl", G | Q | F, "tuned libcurl client, nothing behind it, 100 endpoints"},
+    [CEILING_curl_1000] = {"curl_1000", F, "the same, 1,000 endpoints"},
+    [CEILING_curl_tls] = {"curl_tls", F, "the same, 100 endpoints, TLS kept open"},
+    [CEILING_h2o] = {"h2o", Q | F, "libh2o: a POST of 1 KiB received and answered"},
+    [CEILING_h2o_publish] = {"h2o_publish", G | Q | F,
+                             "libh2o: batches of 100 received, scanned, answered; each event"},
+    [CEILING_store] = {"store", G | Q | F,
+                       "SQLite, synchronous=FULL: accepted and recorded, with as many events to a "
+                       "commit as the service had; each delivery"},
+    [CEILING_hmac] = {"hmac", G | Q | F, "libcrypto: HMAC-SHA256 of a delivery's body"},
+    [CEILING_scan] = {"scan", G | Q | F, "1 KiB of JSON checked and made canonical"},
+};
+
+const struct figure_row figure_rows[FIGURE_COUNT] = {
+    [FIGURE_RATE] = {"deliveries_per_second", "1/s"},
+    [FIGURE_CPU_US] = {"cpu_us", "us"},
+    [FIGURE_CPU_FIRST_PART_US + PART_API] = {"cpu_api_us", "us"},
+    [FIGURE_CPU_FIRST_PART_US + PART_WRITER] = {"cpu_writer_us", "us"},
+    [FIGURE_CPU_FIRST_PART_US + PART_SENDERS] = {"cpu_senders_us", "us"},
+    [FIGURE_CPU_FIRST_PART_US + PART_REST] = {"cpu_rest_us", "us"},
+    [FIGURE_SINK_US] = {"sink_us", "us"},
+    [FIGURE_PUBLISHER_US] = {"publisher_us", "us"},
+    [FIGURE_OTHERS_CORES] = {"others_processors", ""},
+    [FIGURE_EVENTS_PER_COMMIT] = {"events_per_commit", ""},
+    [FIGURE_RSS_IDLE_MB] = {"rss_idle_mb", "MB"},
+    [FIGURE_RSS_MB] = {"rss_peak_mb", "MB"},
+    [FIGURE_P50_MS] = {"p50_ms", "ms"},
+    [FIGURE_P90_MS] = {"p90_ms", "ms"},
+    [FIGURE_P99_MS] = {"p99_ms", "ms"},
+    [FIGURE_P999_MS] = {"p999_ms", "ms"},
+    [FIGURE_LATE_P99_MS] = {"publisher_late_p99_ms", "ms"},
+    [FIGURE_READY_MS] = {"ready_ms", "ms"},
+    [FIGURE_FIRST_MS] = {"first_arrival_ms", "ms"},
+};
+
+/* ---- what is part of it ---- */
+
+/* Whether `name` stands in a list with commas. */
+static bool listed(const char *list, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = list; at != NULL; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (strncmp(at, name, n) == 0 && (at[n] == ',' || at[n] == '\0'))
+            return true;
+    return false;
+}
+
+bool plan_wants(const struct bench *bench, const char *name, unsigned modes)
+{
+    return bench->only != NULL ? listed(bench->only, name) : (modes & (unsigned)bench->mode) != 0;
+}
+
+static bool check_only(const struct cli *cli, const char *only)
+{
+    char word[64];
+    for (const char *at = only; at != NULL; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        bool known = false;
+        snprintf(word, sizeof(word), "%.*s", (int)strcspn(at, ","), at);
+        for (int i = 0; i < RUN_COUNT; i++)
+            known = known || strcmp(word, run_rows[i].name) == 0;
+        for (int i = 0; i < CEILING_COUNT; i++)
+            known = known || strcmp(word, ceiling_rows[i].name) == 0;
+        if (!known) {
+            usage_error(cli, "--only: there is no run or ceiling '%s'; see --list", word);
+            return false;
+        }
+    }
+    return true;
+}
+
+void plan_print(void)
+{
+    puts("ceilings:");
+    for (int i = 0; i < CEILING_COUNT; i++)
+        printf("  %-16s %s\n", ceiling_rows[i].name, ceiling_rows[i].help);
+    puts("runs:");
+    for (int i = 0; i < RUN_COUNT; i++)
+        printf("  %-16s %s\n", run_rows[i].name, run_rows[i].help);
+}
+
+/* ---- options ---- */
+
+/* revhookd stands beside this program unless it is told otherwise. */
+static const char *find_daemon(const struct cli *cli)
+{
+    static char path[4200];
+    const char *given = args_value(cli, "daemon");
+    ssize_t bytes = readlink("/proc/self/exe", path, sizeof(path) - 16);
+    if (given != NULL || bytes < 0)
+        return given != NULL ? given : "revhookd";
+    path[bytes] = '\0';
+    char *slash = strrchr(path, '/');
+    snprintf(slash != NULL ? slash + 1 : path, 16, "revhookd");
+    return path;
+}
+
+static void choose_mode(struct bench *bench, const struct cli *cli)
+{
+    static const struct {
+        const char *option;
+        enum mode mode;
+        unsigned rounds;
+        int measure_ms;
+    } modes[] = {{"guard", MODE_GUARD, 2, 1000},
+                 {"quick", MODE_QUICK, 2, 1200},
+                 {"long", MODE_LONG, 3, 4000},
+                 {NULL, MODE_FULL, 3, 4000}};
+    unsigned i = 0;
+    while (modes[i].option != NULL && !args_has(cli, modes[i].option))
+        i++;
+    bench->mode = modes[i].mode;
+    bench->rounds = modes[i].rounds;
+    bench->measure_ms = modes[i].measure_ms;
+}
+
+bool plan_read(struct bench *bench, const struct cli *cli)
+{
+    choose_mode(bench, cli);
+    const char *folder = getenv("TMPDIR");
+    long rounds = (long)bench->rounds, measure_ms = bench->measure_ms;
+    bench->daemon = find_daemon(cli);
+    bench->folder = folder != NULL && *folder != '\0' ? folder : "/tmp";
+    if (args_has(cli, "dir"))
+        bench->folder = args_value(cli, "dir");
+    bench->only = args_value(cli, "only");
+    if (args_has(cli, "guard") + args_has(cli, "quick") + args_has(cli, "long") > 1) {
+        usage_error(cli, "one of --guard, --quick and --long");
+        return false;
+    }
+    if (!args_number(cli, "rounds", 1, ROUNDS_MAX, &rounds) ||
+        !args_number(cli, "measure-ms", 100, 60000, &measure_ms) || !check_only(cli, bench->only) ||
+        !peer_read(&bench->peer, cli))
+        return false;
+    bench->rounds = (unsigned)rounds;
+    bench->measure_ms = (int)measure_ms;
+    return true;
+}
