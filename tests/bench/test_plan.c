@@ -127,7 +127,7 @@ static void test_targets(void **state)
     put(&bench.ceilings[CEILING_curl].sink_us, 10);
     put(&bench.ceilings[CEILING_curl].rate, 60000);
     put(&bench.ceilings[CEILING_store].cpu_us, 13);
-    put(&bench.ceilings[CEILING_h2o_publish].cpu_us, 2); /* for an event, that is two deliveries */
+    put(&bench.ceilings[CEILING_h2o_publish].cpu_us, 1);
     struct sample allowed = target_allowed(&bench);
     assert_int_equal(allowed.count, 1);
     assert_true(allowed.values[0] == 50000); /* 2 processors / 40 us */

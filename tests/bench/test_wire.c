@@ -93,7 +93,8 @@ static void test_types_differ(void **state)
 static void test_stamps(void **state)
 {
     (void)state;
-    const struct load load = {.types = 50, .endpoints = 100, .batch = 7, .event_bytes = 1024};
+    const struct load load = {
+        .orgs = 1, .types = 50, .endpoints = 100, .batch = 7, .event_bytes = 1024};
     struct request_text request = load_request(&load, 45);
     assert_int_equal(request.stamp_count, 7);
     for (unsigned i = 0; i < 7; i++)
@@ -109,7 +110,8 @@ static void test_stamps(void **state)
 static void test_frame(void **state)
 {
     (void)state;
-    const struct load load = {.types = 1, .endpoints = 1, .batch = 1, .event_bytes = 1024};
+    const struct load load = {
+        .orgs = 1, .types = 1, .endpoints = 1, .batch = 1, .event_bytes = 1024};
     struct request_text request =
         load_request_framed(&load, "{\"t\":\"{type}\",\"p\":{payload},\"again\":{event}}", 0);
     char *event = load_event(0, 1024);

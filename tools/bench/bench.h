@@ -16,6 +16,7 @@ enum mode { MODE_GUARD = 1, MODE_QUICK = 2, MODE_FULL = 4, MODE_LONG = 8 };
 /* One figure of a run, or of a ceiling: measured once in each round. */
 enum figure {
     FIGURE_RATE,              /* deliveries a second */
+    FIGURE_BY_CPU,            /* the same if its CPU time were all, and nobody else there */
     FIGURE_CPU_US,            /* of the service, each delivery */
     FIGURE_CPU_FIRST_PART_US, /* the same by part: PART_COUNT figures from here */
     FIGURE_CPU_LAST_PART_US = FIGURE_CPU_FIRST_PART_US + PART_COUNT - 1,

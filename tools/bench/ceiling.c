@@ -106,7 +106,8 @@ static bool measure_bare(struct pit *pit, enum ceiling ceiling, struct load load
 
 static bool measure_epoll(struct pit *pit)
 {
-    const struct load load = {.types = 1,
+    const struct load load = {.orgs = 1,
+                              .types = 1,
                               .endpoints = 100,
                               .batch = 1,
                               .connections = 100,
@@ -117,8 +118,12 @@ static bool measure_epoll(struct pit *pit)
 
 static bool measure_h2o(struct pit *pit, enum ceiling ceiling)
 {
-    struct load load = {
-        .types = 1, .endpoints = 1, .batch = 1, .connections = 64, .event_bytes = EVENT_BYTES};
+    struct load load = {.orgs = 1,
+                        .types = 1,
+                        .endpoints = 1,
+                        .batch = 1,
+                        .connections = 64,
+                        .event_bytes = EVENT_BYTES};
     pit->h2o->answers = 1;
     if (ceiling == CEILING_h2o_publish) {
         load.types = load.endpoints = 50;

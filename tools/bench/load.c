@@ -40,8 +40,25 @@ enum event_type load_type_unused(void)
 
 unsigned load_fan_out(const struct load *load)
 {
-    assert(load->types > 0 && load->endpoints % load->types == 0);
-    return load->endpoints / load->types;
+    unsigned targets = load->types * load->orgs;
+    assert(targets > 0 && load->endpoints % targets == 0);
+    return load->endpoints / targets;
+}
+
+const char *load_org(unsigned n)
+{
+    static char names[LOAD_ORGS_MAX][16];
+    assert(n < LOAD_ORGS_MAX);
+    snprintf(names[n], sizeof(names[n]), n > 0 ? "bench%u" : "dev0", n);
+    return names[n];
+}
+
+const char *load_token(unsigned n)
+{
+    static char tokens[LOAD_ORGS_MAX][32];
+    assert(n < LOAD_ORGS_MAX);
+    snprintf(tokens[n], sizeof(tokens[n]), n > 0 ? "rvk_bench-token-%u" : "dev-token", n);
+    return tokens[n];
 }
 
 static const char words[] = "the quick brown fox jumps over the lazy dog and rests in the shade ";

@@ -1,8 +1,10 @@
 /* What is published and to whom: the shape of a run, and the texts of its events.
  *
- * A run has `types` event types, one after the other in turn, and `endpoints` webhooks, each
- * with a port of its own on the sink; webhook n is subscribed to type n % types. So an event fans
- * out to endpoints / types webhooks. */
+ * A run has `orgs` organisations, `types` event types, and `endpoints` webhooks, each with a port
+ * of its own on the sink; webhook n is subscribed to type n % types and belongs to organisation n /
+ * types % orgs. Events are published for every organisation and type in turn. So each goes to
+ * endpoints / types / orgs webhooks; a hundred endpoints with an event to one of them each take
+ * two organisations, because there are fewer types than that. */
 #ifndef REVHOOK_BENCH_LOAD_H
 #define REVHOOK_BENCH_LOAD_H
 
@@ -13,11 +15,13 @@
 #include "core/types.h"
 
 #define LOAD_TYPES_MAX     50
+#define LOAD_ORGS_MAX      20
 #define LOAD_ENDPOINTS_MAX 1000
 #define LOAD_SECRET        "revhook-bench-secret-0001"
 #define LOAD_STAMP_BYTES   20 /* decimal digits: CLOCK_MONOTONIC in nanoseconds */
 
 struct load {
+    unsigned orgs;
     unsigned types;
     unsigned endpoints;
     unsigned batch;         /* events in a request; 1: published one by one */
@@ -33,6 +37,10 @@ struct load {
 
 /* To how many webhooks an event goes. */
 unsigned load_fan_out(const struct load *load);
+
+/* The organisation with number `n` and the token that may publish for it; static memory. */
+const char *load_org(unsigned n);
+const char *load_token(unsigned n);
 
 /* The event type with number `n` of a run, and one that no run publishes. */
 enum event_type load_type(unsigned n);

@@ -30,7 +30,11 @@ const struct run_row run_rows[RUN_COUNT] = {
      repeats,                                       \
      warm_ms,                                       \
      help,                                          \
-     {.event_bytes = EVENT_BYTES, .batch = BATCH, .connections = CONNECTIONS, __VA_ARGS__}},
+     {.orgs = 1,                                    \
+      .event_bytes = EVENT_BYTES,                   \
+      .batch = BATCH,                               \
+      .connections = CONNECTIONS,                   \
+      __VA_ARGS__}},
 #include "tools/bench/runs.def"
 #undef X
 };
@@ -54,6 +58,7 @@ const struct ceiling_row ceiling_rows[CEILING_COUNT] = {
 
 const struct figure_row figure_rows[FIGURE_COUNT] = {
     [FIGURE_RATE] = {"deliveries_per_second", "1/s"},
+    [FIGURE_BY_CPU] = {"deliveries_per_second_by_cpu", "1/s"},
     [FIGURE_CPU_US] = {"cpu_us", "us"},
     [FIGURE_CPU_FIRST_PART_US + PART_API] = {"cpu_api_us", "us"},
     [FIGURE_CPU_FIRST_PART_US + PART_WRITER] = {"cpu_writer_us", "us"},

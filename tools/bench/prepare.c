@@ -8,11 +8,13 @@
 #include "tools/bench/child.h"
 #include "tools/revhook/revhook.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#define PARTITION     "dvrv-us-1"
 #define BATCH         250  /* events in a transaction */
 #define PAYLOAD_BYTES 1024 /* of events that wait */
 #define ENDED_BYTES   256  /* of events that have ended: ten millions must fit on a disk */
@@ -36,15 +38,34 @@ static wall_us wall_now(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* Organisation 0 is there from the start, and --dev knows its token. */
+static bool insert_org(struct prepared *prepared, unsigned n)
+{
+    struct store_org org = {.id = text(load_org(n)),
+                            .partition = text(PARTITION),
+                            .name = text("bench"),
+                            .created_us = wall_now()};
+    struct store_token token = {.org = org.id,
+                                .name = text("bench"),
+                                .scopes = 1u << SCOPE_publish,
+                                .created_us = wall_now()};
+    const char *secret = load_token(n);
+    return EVP_Digest(secret, strlen(secret), token.hash, NULL, EVP_sha256(), NULL) == 1 &&
+           good(prepared, store_org_insert(prepared->store, &org), "organisation") &&
+           good(prepared, store_token_insert(prepared->store, &token), "token");
+}
+
 static bool insert_webhook(struct prepared *prepared, unsigned n, unsigned port,
                            enum event_type type, int64_t *key)
 {
+    const struct load *load = prepared->load;
     char id[32], url[64];
     snprintf(id, sizeof(id), "bench%05u", n);
-    snprintf(url, sizeof(url), "%s://127.0.0.1:%u/", prepared->load->tls ? "https" : "http", port);
+    snprintf(url, sizeof(url), "%s://127.0.0.1:%u/", load->tls ? "https" : "http", port);
     wall_us now = wall_now();
     struct store_webhook row = {.id = text(id),
-                                .org = text("dev0"),
+                                .org = text(load_org(n / load->types % load->orgs)),
+                                .partition = text(PARTITION),
                                 .url = text(url),
                                 .target = text(url),
                                 .secret = text(LOAD_SECRET),
@@ -89,6 +110,9 @@ bool prepare_open(struct prepared *prepared, const char *folder, const struct lo
         out_of_memory();
     if (!good(prepared, store_begin(prepared->store), "begin"))
         return false;
+    for (unsigned i = 1; i < load->orgs; i++)
+        if (!insert_org(prepared, i))
+            return false;
     for (unsigned i = 0; i < load->endpoints; i++)
         if (!insert_webhook(prepared, i, ports[i], load_type(i % load->types),
                             &prepared->webhooks[i]))
@@ -111,12 +135,13 @@ bool prepare_accept(struct prepared *prepared, struct store_bytes payload, int64
     static struct store_target targets[LOAD_ENDPOINTS_MAX];
     const struct load *load = prepared->load;
     unsigned type = (unsigned)(prepared->turn % load->types), count = 0;
+    unsigned org = (unsigned)(prepared->turn / load->types % load->orgs);
     struct store_event event = {.salt = (prepared->turn * UINT64_C(2654435761)) % 1000000007,
-                                .org = text("dev0"),
+                                .org = text(load_org(org)),
                                 .type = load_type(type),
                                 .payload = payload,
                                 .created_us = wall_now()};
-    for (unsigned i = type; i < load->endpoints; i += load->types)
+    for (unsigned i = org * load->types + type; i < load->endpoints; i += load->types * load->orgs)
         targets[count++] =
             (struct store_target){prepared->webhooks[i], 0, DELIVERY_PENDING, REASON_none};
     prepared->turn++;

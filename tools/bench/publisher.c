@@ -27,7 +27,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define TEXTS_MAX      64
 #define ANSWER_BYTES   (1 << 20)
 #define EVENTS_MAX     128
 #define PACE_NS        500000 /* between two looks at the arrivals while too many are on their way */
@@ -55,7 +54,7 @@ struct publisher {
     struct publisher_board *board;
     int epoll_fd;
     unsigned text_count, next_text;
-    struct ready_request texts[TEXTS_MAX];
+    struct ready_request *texts;
     struct connection *connections;
     uint64_t begin_ns, scheduled; /* by schedule: requests sent so far */
     unsigned busy;
@@ -73,19 +72,24 @@ static void make_texts(struct publisher *publisher)
 {
     const struct publisher_board *board = publisher->board;
     const struct load *load = &board->load;
-    publisher->text_count = load->types / common_divisor(load->types, load->batch);
-    if (publisher->text_count > TEXTS_MAX)
-        publisher->text_count = TEXTS_MAX;
+    char token[128] = "";
+    publisher->text_count = load->types / common_divisor(load->types, load->batch) * load->orgs;
+    publisher->texts = calloc(publisher->text_count, sizeof(publisher->texts[0]));
+    if (publisher->texts == NULL)
+        out_of_memory();
     for (unsigned i = 0; i < publisher->text_count; i++) {
         struct ready_request *text = &publisher->texts[i];
         text->body = board->frame != NULL ? load_request_framed(load, board->frame, i)
-                                          : load_request(load, i * load->batch);
-        size_t room = strlen(board->head) + 64 + text->body.bytes;
+                                          : load_request(load, i / load->orgs * load->batch);
+        if (board->tokens)
+            snprintf(token, sizeof(token), "Authorization: Bearer %s\r\n",
+                     load_token(i % load->orgs));
+        size_t room = strlen(board->head) + sizeof(token) + 64 + text->body.bytes;
         text->text = malloc(room);
         if (text->text == NULL)
             out_of_memory();
-        text->head_bytes = (size_t)snprintf(text->text, room, "%sContent-Length: %zu\r\n\r\n",
-                                            board->head, text->body.bytes);
+        text->head_bytes = (size_t)snprintf(text->text, room, "%s%sContent-Length: %zu\r\n\r\n",
+                                            board->head, token, text->body.bytes);
         memcpy(text->text + text->head_bytes, text->body.text, text->body.bytes);
         text->bytes = text->head_bytes + text->body.bytes;
     }

@@ -17,6 +17,7 @@ struct publisher_board {
     uint16_t ports[LOAD_ENDPOINTS_MAX]; /* connection n goes to ports[n % port_count] */
     unsigned port_count;
     char head[2048]; /* request line and headers, each with its line end, but for Content-Length */
+    bool tokens;     /* with the token of the organisation */
     const char *frame;            /* NULL, or the body of another service (load.h) */
     const atomic_ulong *arrivals; /* of the sink */
     uint64_t backlog_max;         /* deliveries: no request begins while so many have not arrived */

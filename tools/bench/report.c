@@ -104,7 +104,8 @@ static void print_run(const char *name, const char *help, const struct measured 
 {
     printf("  %-14s", name);
     print_spread(figure(run, FIGURE_RATE), "%.0f", 25);
-    printf("%7.1f", sample_median(figure(run, FIGURE_CPU_US)));
+    printf("%10.0f%7.1f", sample_median(figure(run, FIGURE_BY_CPU)),
+           sample_median(figure(run, FIGURE_CPU_US)));
     for (int i = 0; i < PART_COUNT; i++)
         printf("%8.1f", sample_median(figure(run, (enum figure)(FIGURE_CPU_FIRST_PART_US + i))));
     printf("%6.1f%10.1f%8.0f%6.0f%8.2f\n", sample_median(figure(run, FIGURE_SINK_US)),
@@ -122,10 +123,9 @@ static void print_runs(const struct bench *bench)
         if (figure(&bench->runs[i], FIGURE_RATE)->count == 0)
             continue;
         if (!any)
-            printf("runs                  deliveries/s     CPU us each delivery, by thread         "
-                   "                      events  peak  others'\n"
-                   "                                            all     api  writer senders    "
-                   "rest  sink publisher /commit    MB   cores\n");
+            printf("%-16s%25s%10s%7s%8s%8s%8s%8s%6s%10s%8s%6s%8s\n%-16s%25s%10s%7s\n", "runs",
+                   "deliveries/s", "by CPU", "CPU us", "api", "writer", "senders", "rest", "sink",
+                   "publisher", "/commit", "MB", "others'", "", "", "alone", "each");
         any = true;
         print_run(run_rows[i].name, run_rows[i].help, &bench->runs[i]);
     }

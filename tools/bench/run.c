@@ -110,6 +110,7 @@ static void add_figures(struct stage *stage, const struct look *from, const stru
     double ours = (double)(all[1] - all[0]) + sink + publisher;
     double others = ((double)(to->busy_ns - from->busy_ns) - ours) / (seconds * 1e9);
     add(stage, FIGURE_RATE, arrived / seconds);
+    add(stage, FIGURE_BY_CPU, stage->bench->processors * 1e6 / (ours * each_us));
     add(stage, FIGURE_CPU_US, (double)(all[1] - all[0]) * each_us);
     for (int i = 0; i < PART_COUNT; i++)
         add(stage, (enum figure)(FIGURE_CPU_FIRST_PART_US + i),
@@ -155,8 +156,9 @@ static bool start_publisher(struct stage *stage)
         snprintf(board->host, sizeof(board->host), "127.0.0.1");
         board->ports[0] = stage->service.port;
         snprintf(board->head, sizeof(board->head),
-                 "POST /events.publish HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer "
-                 "dev-token\r\nContent-Type: application/json\r\n");
+                 "POST /events.publish HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+                 "application/json\r\n");
+        board->tokens = true;
     }
     stage->publisher_pid = publisher_start(board);
     return stage->publisher_pid > 0;
@@ -295,7 +297,7 @@ static const struct run_row peer_row = {
     .name = "peer", .warm_ms = 1000, .help = "single events to one endpoint"};
 
 static const struct load peer_load = {
-    .types = 1, .endpoints = 1, .batch = 1, .connections = 32, .event_bytes = 1024};
+    .orgs = 1, .types = 1, .endpoints = 1, .batch = 1, .connections = 32, .event_bytes = 1024};
 
 bool run_measure_peer(struct bench *bench)
 {

@@ -100,13 +100,13 @@ static int tell_cpu(const struct bench *bench, enum run run, char *to, size_t ro
 {
     return snprintf(to, room,
                     "%s: %.1f us CPU each delivery (api %.1f, writer %.1f, senders %.1f), sink "
-                    "%.1f, publisher %.1f, others took %.2f processors",
+                    "%.1f, publisher %.1f, others took %.2f processors, by CPU alone %.0f/s",
                     run_rows[run].name, middle(bench, run, FIGURE_CPU_US),
                     middle(bench, run, FIGURE_CPU_FIRST_PART_US + PART_API),
                     middle(bench, run, FIGURE_CPU_FIRST_PART_US + PART_WRITER),
                     middle(bench, run, FIGURE_CPU_FIRST_PART_US + PART_SENDERS),
                     middle(bench, run, FIGURE_SINK_US), middle(bench, run, FIGURE_PUBLISHER_US),
-                    middle(bench, run, FIGURE_OTHERS_CORES));
+                    middle(bench, run, FIGURE_OTHERS_CORES), middle(bench, run, FIGURE_BY_CPU));
 }
 
 static void tell_both(const struct bench *bench, enum run a, enum run b, char *to)
