@@ -147,7 +147,7 @@ static void choose_mode(struct bench *bench, const struct cli *cli)
         enum mode mode;
         unsigned rounds;
         int measure_ms;
-    } modes[] = {{"guard", MODE_GUARD, 2, 1000},
+    } modes[] = {{"guard", MODE_GUARD, 2, 700},
                  {"quick", MODE_QUICK, 2, 1200},
                  {"long", MODE_LONG, 3, 4000},
                  {NULL, MODE_FULL, 3, 4000}};
