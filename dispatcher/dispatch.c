@@ -83,10 +83,13 @@ struct dispatch *dispatch_start(const struct dispatch_options *options, char *er
     struct dispatch *dispatch = hook_alloc(sizeof(*dispatch));
     dispatch->options = *options;
     quiet_init(&dispatch->quiet, clock_is_virtual(options->clock));
-    dispatch->verify_pace = verify_pace_new(options->verify_per_host_max);
-    if (!dispatch->verify_pace || !mailbox_init(&dispatch->writer.mailbox)) {
+    bool paced = options->verify_per_host_max > 0;
+    if (paced)
+        dispatch->verify_pace = verify_pace_new(options->verify_per_host_max);
+    if (paced != (dispatch->verify_pace != NULL) || !mailbox_init(&dispatch->writer.mailbox)) {
         snprintf(error, error_bytes,
-                 dispatch->verify_pace ? "out of file descriptors" : "no memory or random numbers");
+                 paced == (dispatch->verify_pace != NULL) ? "out of file descriptors"
+                                                          : "no memory or random numbers");
         verify_pace_free(dispatch->verify_pace);
         quiet_destroy(&dispatch->quiet);
         free(dispatch);

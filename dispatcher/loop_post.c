@@ -95,7 +95,8 @@ static void postpone(struct sender_thread *thread, const struct postponed *postp
 void loop_post_verify(struct sender_thread *thread, struct hook *hook, uint32_t verify_seq,
                       struct instant now)
 {
-    mono_ms at = verify_pace_name(thread->dispatch->verify_pace, hook->config->host, now.mono);
+    struct verify_pace *pace = thread->dispatch->verify_pace;
+    mono_ms at = pace ? verify_pace_name(pace, hook->config->host, now.mono) : now.mono;
     if (at > now.mono) {
         postpone(thread, &(struct postponed){hook->core.key, verify_seq, at});
         return;

@@ -49,10 +49,10 @@ struct dispatch {
     struct counters counters;
     struct writer writer;
     struct sender_thread *senders[SENDERS_MAX];
-    struct clock_driver *driver; /* NULL with a real clock */
-    struct verify_pace *verify_pace;
-    atomic_bool stopping;      /* no more calls */
-    atomic_bool store_failing; /* commits fail: start nothing that could not be recorded */
+    struct clock_driver *driver;     /* NULL with a real clock */
+    struct verify_pace *verify_pace; /* NULL: no cap */
+    atomic_bool stopping;            /* no more calls */
+    atomic_bool store_failing;       /* commits fail: start nothing that could not be recorded */
 };
 
 #define COUNT(dispatch, name, by) atomic_fetch_add(&(dispatch)->counters.name, (by))

@@ -12,8 +12,8 @@
 
 struct verify_pace;
 
-/* `limit` requests a minute of the service's clock for each host; 0: no cap. NULL for want of
- * memory or random numbers. */
+/* `limit` requests a minute of the service's clock for each host. NULL for want of memory or random
+ * numbers. */
 struct verify_pace *verify_pace_new(unsigned limit);
 void verify_pace_free(struct verify_pace *pace); /* NULL is fine */
 
