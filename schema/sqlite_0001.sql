@@ -62,7 +62,7 @@ CREATE TABLE event(
 CREATE INDEX event_by_age ON event(created_us);     -- retention
 
 -- Lists of one type, newest first. Each type grows on a page of its own, so an index of `event` would write nearly a page more for
--- each event where a transaction has a few of many types; the rows come here some thousands at a time, like those of
+-- each event where a transaction has a few of many types; the rows come here some hundreds at a time, like those of
 -- delivery_by_state below.
 CREATE TABLE event_of_type(
     org TEXT NOT NULL,

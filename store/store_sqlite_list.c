@@ -10,7 +10,7 @@
  * full page. The commonest list, with no filter, needs no stream: it walks the newest rows of the
  * table, and merges only where many of them belong to other organisations.
  *
- * The streams are brought up to date some thousands of rows at a time (sqlite_list_step); the
+ * The streams are brought up to date many rows at a time (sqlite_list_step); the
  * newest ones are not in them, so a list begins by looking through those.
  *
  * Failure modes: STORE_FAILED with its text; the reader stays usable.
