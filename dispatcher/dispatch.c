@@ -23,17 +23,12 @@ unsigned dispatch_sender_of(const struct dispatch *dispatch, int64_t webhook)
 
 /* ---- life ---- */
 
-/* Few enough that receivers which answer quickly are served over a few connections each, many
- * enough that a round has company for its system calls; loop.c says how rounds follow. */
-#define STARTS_PER_ROUND 32
-
 static bool make_senders(struct dispatch *dispatch, char *error, size_t error_bytes)
 {
     unsigned senders = dispatch->options.senders;
     struct core_config config = dispatch->options.core;
     config.in_flight_max = config.in_flight_max / senders > 0 ? config.in_flight_max / senders : 1;
     config.memory_max /= senders;
-    config.starts_per_run = STARTS_PER_ROUND;
     for (unsigned i = 0; i < senders; i++) {
         dispatch->senders[i] = sender_thread_new(dispatch, i, &config, error, error_bytes);
         if (!dispatch->senders[i])

@@ -159,13 +159,54 @@ void loop_step(struct sender_thread *thread, struct core_event *event)
             carry_out(thread, &thread->update.effects[i], event->now);
         if (!thread->update.more)
             break;
-        struct core_event again = {.kind = EVENT_RUN, .now = event->now};
+        struct core_event again = {.kind = EVENT_RUN, .now = event->now, .starts_max = 1};
         core_step(&thread->core, &again, &thread->update);
     }
     while (thread->postponed_count > 0) {
         struct postponed postponed = thread->postponed[--thread->postponed_count];
         tell_postponed(thread, &postponed);
     }
+}
+
+/* ---- pace ----
+ *
+ * The limits would allow thousands of POSTs at once, each over a connection of its own. A receiver
+ * that answers at once is better served over a few connections that are warm, and one that is short
+ * of time (to make TLS connections, say) would only fall further behind. So only so many POSTs may
+ * be young: begun in the last milliseconds and not answered yet. Those that take longer do not
+ * count any more, whether their receivers are far away or hang, so they hold up nobody. */
+
+/* Counts the young ones, after forgetting those that have grown older. */
+static unsigned count_young(struct sender_thread *thread, int64_t now_ms)
+{
+    unsigned count = 0;
+    for (int i = 0; i < YOUNG_MS && thread->young_at_ms < now_ms; i++)
+        thread->young[++thread->young_at_ms % YOUNG_MS] = 0;
+    thread->young_at_ms = now_ms;
+    for (int i = 0; i < YOUNG_MS; i++)
+        count += thread->young[i];
+    return count;
+}
+
+static void young_ended(struct sender_thread *thread, const struct post *post)
+{
+    int64_t now_ms = clock_span_ms();
+    count_young(thread, now_ms);
+    if (now_ms - post->began_ms < YOUNG_MS && thread->young[post->began_ms % YOUNG_MS] > 0)
+        thread->young[post->began_ms % YOUNG_MS]--;
+}
+
+/* Starts what may start; at least one, for 0 would mean any number to the core. */
+static void run_core(struct sender_thread *thread)
+{
+    int64_t now_ms = clock_span_ms();
+    unsigned young = count_young(thread, now_ms), room = young < YOUNG_MAX ? YOUNG_MAX - young : 1;
+    struct core_event run = {.kind = EVENT_RUN,
+                             .starts_max = room < STARTS_MAX ? room : STARTS_MAX};
+    unsigned before = thread->core.in_flight;
+    loop_step(thread, &run);
+    if (thread->core.in_flight > before)
+        thread->young[now_ms % YOUNG_MS] += thread->core.in_flight - before;
 }
 
 /* ---- ended POSTs ---- */
@@ -224,10 +265,12 @@ static void posts_ended(struct sender_thread *thread, struct post *post)
 {
     for (struct post *next; post; post = next) {
         next = post->next;
-        if (post->delivery)
+        if (post->delivery) {
+            young_ended(thread, post);
             event_ended(thread, post);
-        else
+        } else {
             verify_ended(thread, post);
+        }
         sender_post_free(thread->sender, post);
         thread->done++; /* entered when it started */
     }
@@ -235,21 +278,16 @@ static void posts_ended(struct sender_thread *thread, struct post *post)
 
 /* ---- the thread ---- */
 
-/* With so many POSTs under way a round that could start more waits a moment for answers first, in
- * which the receivers may run: what they answer frees connections, and the next POSTs go over
- * those. Receivers that are slow for other reasons hold up nobody by it: the wait ends with the
- * first answer, and a round starts more than what it could wait for. */
-#define IN_FLIGHT_ENOUGH 64
-#define ANSWERS_WAIT_MS  1
-
-static int timeout_ms(const struct sender_thread *thread)
+static int timeout_ms(struct sender_thread *thread)
 {
     struct clock *clock = thread->dispatch->options.clock;
     int64_t left_ms = -1;
     if (thread->stopping) {
         left_ms = thread->stop_at_ms - clock_span_ms();
     } else if (thread->core.starts_left && !atomic_load(&thread->dispatch->store_failing)) {
-        return thread->core.in_flight < IN_FLIGHT_ENOUGH ? 0 : ANSWERS_WAIT_MS;
+        return count_young(thread, clock_span_ms()) < YOUNG_MAX
+                   ? 0
+                   : 1; /* the receivers may run meanwhile */
     } else if (!clock_is_virtual(clock) && !atomic_load(&thread->dispatch->store_failing)) {
         mono_ms deadline = core_deadline(&thread->core);
         if (deadline == MONO_NEVER)
@@ -282,10 +320,8 @@ void loop_round(struct sender_thread *thread)
     struct post *ended = sender_wait(thread->sender, timeout_ms(thread));
     loop_mails(thread, mailbox_take(&thread->mailbox));
     posts_ended(thread, ended);
-    if (!thread->stopping && !atomic_load(&thread->dispatch->store_failing)) {
-        struct core_event run = {.kind = EVENT_RUN};
-        loop_step(thread, &run);
-    }
+    if (!thread->stopping && !atomic_load(&thread->dispatch->store_failing))
+        run_core(thread);
     flush_operations(thread);
     atomic_store(&thread->deadline, core_deadline(&thread->core));
     atomic_store(&thread->in_memory, thread->core.queued + thread->core.in_flight);

@@ -7,6 +7,11 @@
 #include "dispatcher/sender.h"
 #include "dispatcher/threads.h"
 
+/* How a sender paces its POSTs, see loop.c. */
+#define YOUNG_MAX  80 /* POSTs that may be younger ... */
+#define YOUNG_MS   4  /* ... than this */
+#define STARTS_MAX 32 /* started in one round; then it looks for answers again */
+
 /* The part of an answer that is kept, as delivery->answer. */
 struct kept_answer {
     char *at;
@@ -32,7 +37,9 @@ struct sender_thread {
     struct operations *operations; /* of this round; NULL: none yet */
     struct postponed *postponed;
     size_t postponed_count, postponed_capacity;
-    int64_t done; /* what this round finished: leaves quiet at its end */
+    int64_t done;             /* what this round finished: leaves quiet at its end */
+    unsigned young[YOUNG_MS]; /* POSTs begun in each of the last milliseconds and not answered */
+    int64_t young_at_ms;      /* clock_span_ms of the last of those */
     bool running, stopping;
     int64_t stop_at_ms; /* clock_span_ms at which attempts in flight are cut off */
     unsigned cut_off;

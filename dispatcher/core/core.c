@@ -109,7 +109,7 @@ void core_step(struct core *core, const struct core_event *event, struct update 
                               retry may be due at once */
         update->more = true;
     else
-        update->more = !run_timers(core, update) || !select_run(core, update);
+        update->more = !run_timers(core, update) || !select_run(core, event->starts_max, update);
 }
 
 mono_ms core_deadline(const struct core *core)

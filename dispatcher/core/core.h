@@ -39,8 +39,7 @@ struct core_config {
     unsigned retry_count;       /* how many of them: attempts = retry_count + 1 */
     unsigned in_flight_max;     /* POSTs at once, of this instance */
     unsigned in_flight_per_webhook_max;
-    unsigned starts_per_run; /* POSTs that one EVENT_RUN begins at most; 0: any number */
-    unsigned degrade_after;  /* deliveries in a row that used up their attempts */
+    unsigned degrade_after; /* deliveries in a row that used up their attempts */
     dur_ms verify_window_ms;
     dur_ms verify_offsets_ms[16]; /* when a verify request goes out, after the window began;
                                      ascending */
@@ -137,7 +136,8 @@ enum core_event_kind {
     EVENT_REFUSED,   /* the proposed change of `webhook`, asked for by a client, could not be
                         committed */
     EVENT_ANSWERED, /* the client has its answer: the verify run that its command began may start */
-    EVENT_RUN,      /* nothing happened but time: do what is due, start what may start */
+    EVENT_RUN,      /* nothing happened but time: do what is due, start what may start, but at most
+                       `starts_max` POSTs (0: any number) */
 };
 
 /* What a client may ask of a webhook's state. */
@@ -155,6 +155,7 @@ struct core_event {
     enum webhook_command command;
     uint32_t verify_seq;
     mono_ms at; /* EVENT_POSTPONED */
+    unsigned starts_max;
     struct attempt_facts facts;
 };
 
@@ -202,7 +203,7 @@ struct core {
     struct instant now;         /* of the last event */
     struct heap timers;         /* webhooks by the next time something is to be done */
     struct webhook *ring;       /* webhooks that may have something to start now, in turn */
-    bool starts_left;           /* the last EVENT_RUN began starts_per_run, and more may start */
+    bool starts_left;           /* the last EVENT_RUN began starts_max, and more may start */
     struct delivery_list ended; /* outcomes to be worked off as soon as an update has room */
     struct delivery_list gone;  /* to be forgotten as soon as an update has room */
     unsigned in_flight;

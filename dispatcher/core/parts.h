@@ -112,6 +112,6 @@ void select_place(struct core *core, struct webhook *webhook);
 /* Takes it off both. */
 void select_remove(struct core *core, struct webhook *webhook);
 /* Starts what may start, as far as the update has room; false if room ran out first. */
-bool select_run(struct core *core, struct update *update);
+bool select_run(struct core *core, unsigned starts_max, struct update *update);
 
 #endif

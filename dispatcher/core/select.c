@@ -10,9 +10,8 @@
  * slow, what they hold converges so that something stays free for the others; this is the "dynamic
  * threshold" of shared-memory switches.
  *
- * Pace. A run begins a few POSTs only (starts_per_run); the rest is due at once, in the next run.
- * What was answered meanwhile has left its slot and its connection, so a receiver that answers
- * quickly is served over a few connections that are warm instead of as many as the limits allow. */
+ * Pace. A run begins no more POSTs than it is told to; the rest is due at once, in the next run.
+ * How many are wise depends on what was answered, which the shell sees. */
 #include "core/parts.h"
 
 #define SHARE_OF_FREE 8
@@ -112,7 +111,7 @@ static bool may_start(const struct core *core, const struct webhook *webhook)
     return webhook->in_flight < (share > 0 ? share : 1);
 }
 
-bool select_run(struct core *core, struct update *update)
+bool select_run(struct core *core, unsigned starts_max, struct update *update)
 {
     const struct webhook *first_refused = NULL; /* once round the ring without a start is enough */
     unsigned started = 0;
@@ -121,7 +120,7 @@ bool select_run(struct core *core, struct update *update)
         struct webhook *webhook = core->ring;
         if (webhook == first_refused)
             return true;
-        core->starts_left = started > 0 && started == core->config.starts_per_run;
+        core->starts_left = started > 0 && started == starts_max;
         if (core->starts_left)
             return true;
         if (!update_has_room(update))

@@ -148,13 +148,13 @@ static void play(unsigned seed)
     config.in_flight_max = seed % 4 ? 100 : 10;
     config.in_flight_per_webhook_max = 1 + seed % 7;
     config.degrade_after = seed % 5 ? 5 : 1;
-    config.starts_per_run = seed % 11; /* 0: no limit */
     if (seed % 6 == 0)
         config.retry_delays_ms[0] = 0;
     struct world *world = world_new(&config);
     for (int i = 0; i < 5; i++)
         world_create_active(world);
     world->held = true;
+    world->starts_max = seed % 11; /* 0: no limit */
     for (unsigned step = 0; step < 2500; step++)
         one_thing(world, 1500);
     come_to_rest(world);

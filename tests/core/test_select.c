@@ -213,9 +213,8 @@ static void more_than_one_update_holds(void **state)
 static void a_run_begins_a_few(void **state)
 {
     (void)state;
-    struct core_config config = world_config();
-    config.starts_per_run = 4;
-    struct world *world = world_new(&config);
+    struct world *world = world_new(NULL);
+    world->starts_max = 4;
     struct world_webhook *first = world_create_active(world), *second = world_create_active(world);
     world->held = true;
     world_publish_many(world, first, 40);

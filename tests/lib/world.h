@@ -86,6 +86,7 @@ struct world {
     struct core core;
     struct instant now;
     bool held;             /* commits and reports wait for world_commit and world_report */
+    unsigned starts_max;   /* of every EVENT_RUN */
     bool hold_answers;     /* clients wait for world_answer */
     unsigned refuse_count; /* so many of the next changes that clients ask for are refused */
     struct world_webhook *webhooks[WORLD_WEBHOOKS_MAX];
