@@ -175,8 +175,10 @@ static bool ask_daemon(const struct config *config, struct text request, struct 
                  config->data);
     if (connection < 0)
         return false;
-    bool asked = admin_socket_write(connection, request, ADMIN_PATIENCE_MS) &&
-                 admin_socket_read(connection, answer, ANSWER_MAX, -1) && answer->bytes > 0;
+    bool asked =
+        admin_socket_write(connection, request, (struct admin_wait){ADMIN_PATIENCE_MS, -1}) &&
+        admin_socket_read(connection, answer, ANSWER_MAX, (struct admin_wait){-1, -1}) &&
+        answer->bytes > 0;
     if (!asked)
         snprintf(error, ERROR_BYTES,
                  "the service in %.200s took the request and did not answer; "

@@ -114,18 +114,23 @@ static bool check_options(struct admin_call *call)
 
 static bool read_request(struct admin_call *call, struct text request)
 {
-    static const struct tree_field none[] = {{0}};
     if (!tree_read(request, DEPTH_MAX, &call->root, &call->refused))
         return false;
+    if (tree_kind(call->root) != CANON_OBJECT) {
+        error_kind(&call->refused, "", canon_kind_name(tree_kind(call->root)),
+                   canon_kind_name(CANON_OBJECT));
+        return false;
+    }
     struct text group = admin_call_option(call, "group"), verb = admin_call_option(call, "verb");
-    if (group.at != NULL && verb.at != NULL)
-        call->operation = admin_operation_find(group, verb);
+    if (group.at == NULL || verb.at == NULL) {
+        error_field(&call->refused, ERROR_missing_required_field,
+                    group.at == NULL ? "group" : "verb");
+        return false;
+    }
+    call->operation = admin_operation_find(group, verb);
     if (call->operation != NULL)
         return check_options(call);
-    if (tree_check(call->root, none, &call->refused))
-        error_field(&call->refused, ERROR_missing_required_field, "group");
-    else
-        error_plain(&call->refused, ERROR_bad_request, "this version has no such operation");
+    error_plain(&call->refused, ERROR_bad_request, "this version has no such operation");
     return false;
 }
 

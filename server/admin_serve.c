@@ -124,12 +124,16 @@ static void refuse_stranger(struct json_out *answer)
 
 static void serve(struct admin_server *server, int connection)
 {
+    const struct admin_wait wait = {ADMIN_PATIENCE_MS, server->stop};
     struct json_out request = {0}, answer = {0};
-    if (!admin_socket_is_ours(connection))
-        refuse_stranger(&answer);
-    else if (admin_socket_read(connection, &request, ADMIN_REQUEST_BYTES_MAX, ADMIN_PATIENCE_MS))
-        carry_out(server, (struct text){request.at, request.bytes}, &answer);
-    admin_socket_write(connection, (struct text){answer.at, answer.bytes}, ADMIN_PATIENCE_MS);
+    /* A stranger's request is read, too: he would see a reset instead of the answer. */
+    if (admin_socket_read(connection, &request, ADMIN_REQUEST_BYTES_MAX, wait)) {
+        if (admin_socket_is_ours(connection))
+            carry_out(server, (struct text){request.at, request.bytes}, &answer);
+        else
+            refuse_stranger(&answer);
+        admin_socket_write(connection, (struct text){answer.at, answer.bytes}, wait);
+    }
     if (answer.bytes > 0)
         explicit_bzero(answer.at, answer.bytes); /* a token may stand in it */
     json_out_free(&answer);

@@ -20,7 +20,8 @@ struct admin_server_options {
 struct admin_server *admin_server_start(const struct admin_server_options *options, char *error,
                                         size_t error_bytes);
 
-/* Ends it: what it is asked now is still answered. Before the dispatcher and the HTTP API end. */
+/* Ends it: what was asked is still carried out and answered, but no client is waited for. Before
+ * the dispatcher and the HTTP API end. */
 void admin_server_stop(struct admin_server *server);
 
 #endif

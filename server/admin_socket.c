@@ -101,34 +101,39 @@ int admin_socket_connect(const char *directory)
     return fd;
 }
 
-/* Waits until the socket can be read or written, at most until `end_ms` (-1: for ever). */
-static bool await(int connection, short events, int64_t end_ms)
+/* Waits until the socket can be read or written. */
+static bool await(int connection, short events, int64_t end_ms, int stop)
 {
-    struct pollfd wanted = {.fd = connection, .events = events};
+    struct pollfd wanted[] = {{.fd = connection, .events = events}, {.fd = stop, .events = POLLIN}};
     for (;;) {
         int64_t left_ms = end_ms < 0 ? -1 : end_ms - clock_span_ms();
         if (end_ms >= 0 && left_ms <= 0) {
             errno = ETIMEDOUT;
             return false;
         }
-        int ready = poll(&wanted, 1, (int)left_ms);
-        if (ready > 0)
-            return true;
+        int ready = poll(wanted, 2, (int)left_ms);
         if (ready < 0 && errno != EINTR)
             return false;
+        if (ready > 0 && wanted[1].revents != 0) {
+            errno = ECANCELED;
+            return false;
+        }
+        if (ready > 0)
+            return true;
     }
 }
 
-static int64_t end_of(int64_t patience_ms)
+static int64_t end_of(struct admin_wait wait)
 {
-    return patience_ms < 0 ? -1 : clock_span_ms() + patience_ms;
+    return wait.patience_ms < 0 ? -1 : clock_span_ms() + wait.patience_ms;
 }
 
-bool admin_socket_read(int connection, struct json_out *in, size_t bytes_max, int64_t patience_ms)
+bool admin_socket_read(int connection, struct json_out *in, size_t bytes_max,
+                       struct admin_wait wait)
 {
-    int64_t end_ms = end_of(patience_ms);
+    int64_t end_ms = end_of(wait);
     char chunk[CHUNK];
-    while (await(connection, POLLIN, end_ms)) {
+    while (await(connection, POLLIN, end_ms, wait.stop)) {
         ssize_t got = recv(connection, chunk, sizeof(chunk), MSG_DONTWAIT);
         if (got == 0)
             return true;
@@ -144,17 +149,17 @@ bool admin_socket_read(int connection, struct json_out *in, size_t bytes_max, in
     return false;
 }
 
-bool admin_socket_write(int connection, struct text bytes, int64_t patience_ms)
+bool admin_socket_write(int connection, struct text bytes, struct admin_wait wait)
 {
-    int64_t end_ms = end_of(patience_ms);
+    int64_t end_ms = end_of(wait);
     while (bytes.bytes > 0) {
-        if (!await(connection, POLLOUT, end_ms))
-            return false;
         ssize_t sent = send(connection, bytes.at, bytes.bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN && errno != EINTR)
-            return false;
         if (sent > 0)
             bytes = (struct text){bytes.at + sent, bytes.bytes - (size_t)sent};
+        else if (errno == EAGAIN && !await(connection, POLLOUT, end_ms, wait.stop))
+            return false;
+        else if (errno != EAGAIN && errno != EINTR)
+            return false;
     }
     return shutdown(connection, SHUT_WR) == 0;
 }

@@ -21,11 +21,18 @@ bool admin_socket_is_ours(int connection);
 /* Connects. -1 with errno: ENOENT, ENOTDIR or ECONNREFUSED where no daemon runs. */
 int admin_socket_connect(const char *directory);
 
-/* Reads to the end of what the other side sends, at most `bytes_max`; it must not take longer than
- * `patience_ms` in all (-1: as long as it takes). False if it does, or fails; errno says why. */
-bool admin_socket_read(int connection, struct json_out *in, size_t bytes_max, int64_t patience_ms);
+/* How long to wait for the other side. */
+struct admin_wait {
+    int64_t patience_ms; /* in all; -1: as long as it takes */
+    int stop;            /* no longer than until this can be read; -1: nothing */
+};
+
+/* Reads to the end of what the other side sends, at most `bytes_max`. False if that is not to be
+ * had; errno says why. */
+bool admin_socket_read(int connection, struct json_out *in, size_t bytes_max,
+                       struct admin_wait wait);
 
 /* Sends all of it, and the end; likewise. */
-bool admin_socket_write(int connection, struct text bytes, int64_t patience_ms);
+bool admin_socket_write(int connection, struct text bytes, struct admin_wait wait);
 
 #endif

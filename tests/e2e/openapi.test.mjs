@@ -1,12 +1,12 @@
 // schema/openapi.yaml and the running service say the same: routes, fields, words, errors, examples; and no request that was
 // made up from the schemas gets an answer that the document does not have.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
 import { after, before, describe } from 'node:test';
 import { runToEnd, startDaemon } from './lib/daemon.mjs';
 import { Generator, seeded, write } from './lib/generate.mjs';
 import { Document, libraries, shape } from './lib/openapi.mjs';
 import { startReceiver } from './lib/receiver.mjs';
+import { routeTable, source } from './lib/routes.mjs';
 import { event, EVENT_TYPES, sample } from './lib/shapes.mjs';
 import { proves, tearDown } from './lib/suite.mjs';
 
@@ -18,8 +18,6 @@ const installed = await libraries();
 const document = installed && new Document(installed);
 const skip = installed ? false : 'yaml and ajv are not installed: run "npm ci" in tests/e2e';
 
-const source = (path) => fs.readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-
 /** The first field of every row of a .def file. */
 function rows(file) {
   return [...source(`schema/${file}.def`).replace(/\/\*[^]*?\*\//g, '').matchAll(/^X\((\w+)((?:,[^,()]*)*)/gm)].map(([, name, rest]) => [name, ...rest.split(',').slice(1).map((field) => field.trim())]);
@@ -27,29 +25,10 @@ function rows(file) {
 
 const words = (file) => rows(file).map(([name]) => name);
 
-// ------------------------------------------------------------------ the table of routes, as the program has it
-
-const KINDS = { CANON_STRING: 'string', CANON_ARRAY: 'array', CANON_OBJECT: 'object', CANON_NUMBER: 'integer', CANON_BOOL: 'boolean' };
-
-function routeTable() {
-  const text = source('server/routes.c');
-  const fields = new Map();
-  for (const [, name, body] of text.matchAll(/static const struct tree_field (\w+)\[\] = \{([^]*?)\{0\}/g)) {
-    fields.set(name, [...body.matchAll(/\{\.name = "(\w+)"([^}]*)\}/g)].map(([, field, rest]) => {
-      const of = (key) => new RegExp(`\\.${key} = (\\w+)`).exec(rest)?.[1];
-      return { name: field, type: KINDS[of('kind')], required: of('required') === 'true', element: KINDS[of('element')], fields: of('fields') };
-    }));
-  }
-  const routes = [...text.matchAll(/^ {4}\{(ROUTE_GET|ROUTE_POST|GET_OR_POST),\s*"([^"]+)",\s*(SCOPE_\w+|ROUTE_OPEN),\s*RATE_(\w+),\s*(true|false),\s*(\w+),\s*\w+\},/gm)]
-    .map(([, methods, path, scope, rate, virtual, list]) => ({ path, methods: methods === 'GET_OR_POST' ? ['GET', 'POST'] : [methods.slice(6)], scope, rate, virtual: virtual === 'true', fields: list }));
-  assert.equal(routes.length, [...text.matchAll(/"\/[a-z.]+", *(?:SCOPE_|ROUTE_OPEN)/g)].length, 'every row of the table was read');
-  return { routes, fields };
-}
-
 describe('the document and the sources', { skip }, () => {
   proves('every route is in the document with its methods, the scope that it takes and its limit of a rate, and no other is', () => {
     const { routes } = routeTable();
-    const expected = routes.flatMap((r) => r.methods.map((method) => `${method} ${r.path} ${/^SCOPE_(?!metrics)/.test(r.scope)} ${/^SCOPE_(.*)/.exec(r.scope)?.[1]} ${r.rate !== 'NONE'}`));
+    const expected = routes.flatMap((r) => r.methods.map((method) => `${method} ${r.path} ${r.scope !== null && r.scope !== 'metrics'} ${r.scope ?? undefined} ${r.rate !== 'NONE'}`));
     assert.deepEqual(document.operations.map((o) => `${o.name} ${o.needsToken} ${o.scope} ${'429' in o.responses}`).sort(), expected.sort());
   });
 

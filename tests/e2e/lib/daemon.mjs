@@ -49,10 +49,10 @@ export function tempDir() {
 
 /**
  * Run the program to its end and return {code, signal, stdout, stderr}: for --help, and for starts that must
- * fail. A run that is not over in `ms` is killed and is an error.
+ * fail. `uid` is another user to run it as (for root alone). A run that is not over in `ms` is killed and is an error.
  */
-export async function runToEnd(args, { env = {}, ms = READY_MS } = {}) {
-  const child = spawn(BINARY, args, { env: cleanEnv(env), stdio: ['ignore', 'pipe', 'pipe'] });
+export async function runToEnd(args, { env = {}, ms = READY_MS, uid } = {}) {
+  const child = spawn(BINARY, args, { env: cleanEnv(env), stdio: ['ignore', 'pipe', 'pipe'], uid });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => (stdout += chunk));
