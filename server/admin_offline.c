@@ -3,8 +3,10 @@
  * Owns: one transaction, or one look, on a store that it has locked. Happy path: open, carry out,
  * commit, close. Failure modes: a store that another process has open is told as busy, and left
  * alone; one that is not there is made by what may make it, and otherwise the directory is named,
- * because it is likely the wrong one. Refuses: to write next to a daemon. */
+ * because it is likely the wrong one. Run by root it becomes `user`, if that is set, as the daemon
+ * would; so the files are those of who will open them next. Refuses: to write next to a daemon. */
 #include "server/admin.h"
+#include "server/confine.h"
 
 static void refuse_failed(struct admin_call *call, const char *why)
 {
@@ -67,6 +69,8 @@ bool admin_offline(const struct config *config, const struct admin_operation *op
                  config->data);
         return false;
     }
+    if (!confine_user(config->user, config->data, error, error_bytes))
+        return false;
     enum store_result result = store_open_sqlite(&options, &store, error, error_bytes);
     *busy = result == STORE_LOCKED;
     if (result != STORE_OK)

@@ -258,6 +258,7 @@ void config_help(FILE *out)
 {
     fprintf(out,
             "Usage: revhookd [OPTION]...\n"
+            "       revhookd admin COMMAND   organisations and tokens; see revhookd admin --help\n"
             "Accepts events over HTTP, keeps them, and delivers them signed to webhooks.\n"
             "\n"
             "  --dev             developer mode: token from REVHOOK_TOKEN or dev-token; loopback "

@@ -80,6 +80,16 @@ static enum store_result locked(int lock, const char *root, const struct trouble
     return STORE_LOCKED;
 }
 
+/* What root makes in a directory of somebody else's is his: else the service, which runs as him,
+ * could not open it. SQLite does the same with its log. */
+static void give_to_owner(int file, const char *root)
+{
+    struct stat status;
+    if (geteuid() == 0 && stat(root, &status) == 0 && status.st_uid != 0 &&
+        fchown(file, status.st_uid, status.st_gid) != 0)
+        return; /* told when he opens it */
+}
+
 /* The lock goes with the descriptor: the kernel lifts it whichever way the process ends. The file
  * stays. */
 static enum store_result take_lock(struct sqlite_store *s, const char *root,
@@ -90,6 +100,7 @@ static enum store_result take_lock(struct sqlite_store *s, const char *root,
     s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock < 0)
         return trouble_errno(to, "open", path);
+    give_to_owner(s->lock, root);
     if (flock(s->lock, LOCK_EX | LOCK_NB) != 0)
         return errno == EWOULDBLOCK ? locked(s->lock, root, to) : trouble_errno(to, "lock", path);
     int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
@@ -109,6 +120,7 @@ static enum store_result make_file(struct sqlite_store *s, const char *root,
     int file = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (file < 0)
         return trouble_errno(to, "open", s->path);
+    give_to_owner(file, root);
     close(file);
     int directory = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0 || fsync(directory) != 0) {

@@ -197,6 +197,18 @@ describe('the socket', () => {
     assert.equal((await adminOk(daemon.data, 'org', 'list')).orgs.length, 1, 'nothing was done');
   });
 
+  proves('what root makes in a directory of the service\'s user is that user\'s', (t) => inFolder(async (dir) => {
+    if (!root) return t.skip('only root can make files for others');
+    const data = path.join(dir, 'data');
+    fs.mkdirSync(data, 0o700);
+    fs.chownSync(data, NOBODY, NOBODY);
+    fs.chmodSync(dir, 0o755);
+    await newOrg(data, 'made by root');
+    for (const name of fs.readdirSync(data)) assert.equal(fs.statSync(path.join(data, name)).uid, NOBODY, name);
+    const asUser = await admin(data, ['org', 'list', '--json'], { uid: NOBODY });
+    assert.equal(asUser.body.orgs.length, 2, asUser.stderr);
+  }));
+
   inWorld('what is no request is answered, and does not hold up the next', async ({ daemon }) => {
     const cases = [
       ['', 'parse_error'], ['{', 'parse_error'], ['[]', 'unexpected_json_type'], ['{}', 'missing_required_field'], ['{"group":"org"}', 'missing_required_field'],
