@@ -1,7 +1,7 @@
 /* POSTs by libcurl, see sender.h.
  *
- * Owns: easy handles (used again and again), what is set on each of them, how an end becomes an
- * outcome. The event loop around libcurl stands in sender_poll.c.
+ * Owns: easy handles (used again and again), what is set on each of them. What comes back is taken
+ * and judged in sender_answer.c, the event loop around libcurl stands in sender_poll.c.
  *
  * What is set on a handle is set for safety first: no redirects, no proxy from the environment, no
  * HTTP/0.9, no cookies, no netrc, TLS 1.2 or newer with verified peers, every address judged by
@@ -32,11 +32,6 @@
 /* What libcurl reads with at a time; its own default of 16 KiB is taken from the heap for each
  * POST. */
 #define READ_BYTES 4096L
-
-/* How much may come besides the body: heads, interim ones too, and trailers, which libcurl keeps
- * and does not limit by itself. A line takes memory beyond its own bytes. */
-#define HEAD_BYTES_MAX       (256 * 1024)
-#define HEAD_LINE_MORE_BYTES 64
 
 /* ---- callbacks ---- */
 
@@ -113,46 +108,6 @@ static int close_socket(void *context, curl_socket_t fd)
     return close(fd);
 }
 
-static size_t take_answer(char *data, size_t size, size_t count, void *context)
-{
-    struct post *post = context;
-    size_t bytes = size * count;
-    post->answer_seen_bytes += bytes;
-    if (post->answer_seen_bytes > post->sender->options.response_bytes_max) {
-        post->too_large = true;
-        return 0; /* ends the transfer */
-    }
-    size_t room = post->answer_kept_max - post->answer_bytes;
-    size_t kept = bytes < room ? bytes : room;
-    if (post->answer_bytes + kept > post->answer_capacity) {
-        post->answer_capacity = post->answer_kept_max < 4096 ? 4096 : post->answer_kept_max;
-        post->answer = hook_grow(post->answer, post->answer_capacity);
-    }
-    if (kept > 0)
-        memcpy(post->answer + post->answer_bytes, data, kept);
-    post->answer_bytes += kept;
-    return bytes;
-}
-
-/* One line of the answer's head, or of what follows the body. libcurl takes the end of the
- * connection in the middle of a head for its end; so whether the empty line came is seen here. A
- * head of an interim answer (1xx) is followed by another. */
-static size_t take_head_line(char *line, size_t size, size_t count, void *context)
-{
-    struct post *post = context;
-    size_t bytes = size * count;
-    post->head_seen_bytes += bytes + HEAD_LINE_MORE_BYTES;
-    if (post->head_seen_bytes > HEAD_BYTES_MAX) {
-        post->too_large = true;
-        return 0; /* ends the transfer */
-    }
-    if (bytes >= 5 && memcmp(line, "HTTP/", 5) == 0)
-        post->head_complete = false; /* another one begins; lines behind the body are none */
-    else if (bytes <= 2 && (line[0] == '\r' || line[0] == '\n'))
-        post->head_complete = true;
-    return bytes;
-}
-
 /* A new connection's context: whom to trust, and what to show to those who ask; both were read
  * once. */
 static CURLcode use_shared(CURL *easy, void *ssl_ctx, void *context)
@@ -205,10 +160,11 @@ static bool set_up(struct sender *sender, struct post *post)
     SET(CURLOPT_MAXAGE_CONN, IDLE_SECONDS_MAX);
     SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     SET(CURLOPT_CLOSESOCKETDATA, sender);
-    SET(CURLOPT_WRITEFUNCTION, take_answer);
+    SET(CURLOPT_WRITEFUNCTION, sender_take_answer);
     SET(CURLOPT_WRITEDATA, post);
-    SET(CURLOPT_HEADERFUNCTION, take_head_line);
+    SET(CURLOPT_HEADERFUNCTION, sender_take_head_line);
     SET(CURLOPT_HEADERDATA, post);
+    SET(CURLOPT_ERRORBUFFER, post->error);
     SET(CURLOPT_POST, 1L);
 #undef SET
     return code == CURLE_OK;
@@ -257,6 +213,9 @@ void sender_start(struct sender *sender, struct post *post)
 {
     post->facts = (struct attempt_facts){.started_us = post->started_us};
     post->answer_bytes = post->answer_seen_bytes = post->head_seen_bytes = 0;
+    post->answer_pieces = 0;
+    post->length_seen = -1;
+    post->error[0] = '\0';
     post->too_large = post->denied = post->no_socket = false;
     post->head_complete = post->on_the_wire = post->paced = false;
     post->postponed_to = 0;
@@ -282,55 +241,6 @@ void sender_post_free(struct sender *sender, struct post *post)
     OPENSSL_cleanse(post->challenge, sizeof(post->challenge));
     post->next = sender->unused;
     sender->unused = post;
-}
-
-static enum outcome outcome_of_status(long status)
-{
-    if (status >= 200 && status < 300)
-        return OUTCOME_acknowledged;
-    return status >= 300 && status < 400 ? OUTCOME_redirect : OUTCOME_http_status;
-}
-
-static enum outcome outcome_of(const struct post *post, CURLcode code)
-{
-    switch (code) {
-    case CURLE_OK:
-        return post->head_complete ? outcome_of_status(post->facts.http_status)
-                                   : OUTCOME_connection_reset;
-    case CURLE_OPERATION_TIMEDOUT: return OUTCOME_timeout;
-    case CURLE_COULDNT_RESOLVE_HOST: return OUTCOME_dns_failure;
-    case CURLE_COULDNT_CONNECT:
-        if (post->denied)
-            return OUTCOME_address_denied;
-        return post->no_socket ? OUTCOME_local_failure : OUTCOME_connection_refused;
-    case CURLE_WRITE_ERROR:
-        return post->too_large ? OUTCOME_response_too_large : OUTCOME_malformed_response;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS: return OUTCOME_tls_failure;
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE: return OUTCOME_connection_reset;
-    case CURLE_ABORTED_BY_CALLBACK:
-        return post->denied ? OUTCOME_address_denied : OUTCOME_connection_reset;
-    case CURLE_OUT_OF_MEMORY: /* also what libcurl calls a line of a head that is too long for it */
-        return post->facts.http_status > 0 ? OUTCOME_response_too_large : OUTCOME_local_failure;
-    case CURLE_FAILED_INIT: return OUTCOME_local_failure;
-    default: return OUTCOME_malformed_response;
-    }
-}
-
-void sender_ended(struct post *post, CURLcode code)
-{
-    long status = 0;
-    curl_easy_getinfo(post->easy, CURLINFO_RESPONSE_CODE, &status);
-    post->facts.http_status = (uint16_t)status;
-    post->facts.outcome = (uint8_t)outcome_of(post, code);
-    post->facts.duration_ms = clock_span_ms() - post->began_ms;
 }
 
 /* ---- life ---- */

@@ -42,6 +42,9 @@ struct post {
     struct sender *sender;
     int64_t began_ms; /* clock_span_ms */
     size_t answer_seen_bytes, answer_capacity, head_seen_bytes;
+    unsigned answer_pieces;
+    int64_t length_seen; /* bytes that the head announces; -1: none so far */
+    char error[CURL_ERROR_SIZE];
     bool too_large, denied, no_socket, head_complete, on_the_wire, paced;
     char signature[SIGNATURE_HEADER_BYTES];
     struct curl_slist header_nodes[3];

@@ -44,7 +44,10 @@ void sender_add(struct sender *sender, struct post *post);
 void sender_own_fd(struct sender *sender, int fd);    /* a connection's, just opened */
 void sender_forget_fd(struct sender *sender, int fd); /* a connection's, about to be closed */
 
-/* sender.c: sets the facts of a post that ended. */
+/* sender_answer.c: what libcurl calls with what comes back, the context being the post; and the
+ * facts of a post that ended are set. */
+size_t sender_take_answer(char *data, size_t size, size_t count, void *context);
+size_t sender_take_head_line(char *line, size_t size, size_t count, void *context);
 void sender_ended(struct post *post, CURLcode code);
 
 #endif
