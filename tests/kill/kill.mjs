@@ -40,7 +40,7 @@ const PUBLISHERS = 3;
 const BATCHES = [1, 1, 2, 5, 10, 20, 40];
 const EVENTS_PER_CYCLE = 200;
 const START_MS = 30000;
-const DRAIN_MS = 120000;
+const DRAIN_MS = 60000;
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
