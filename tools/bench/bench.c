@@ -88,8 +88,13 @@ int bench_run(const struct cli *cli)
         return refused("--check %s: %s", args_value(cli, "check"), error.text);
     bench.processors = child_begin();
     bool good = true;
-    for (unsigned round = 0; good && round < bench.rounds; round++)
+    uint64_t began_ns = now_ns();
+    for (unsigned round = 0; good && round < bench.rounds; round++) {
         good = measure_round(&bench, round);
+        uint64_t took_ms = (now_ns() - began_ns) / 1000000;
+        if (bench.budget_ms > 0 && took_ms + took_ms / (round + 1) > (uint64_t)bench.budget_ms)
+            bench.rounds = round + 1; /* another would take too long */
+    }
     child_end_all();
     int status = good ? finish(&bench, cli, baseline) : EXIT_REFUSED;
     if (child_stopped())

@@ -97,8 +97,10 @@ struct bench {
     const char *daemon; /* program */
     const char *folder; /* for stores, logs; removed by the end */
     const char *only;   /* names of runs and ceilings, separated by commas, or NULL */
-    unsigned rounds;
+    unsigned rounds;    /* asked for; at the end: made */
+    int budget_ms;      /* no round begins that would not end by then; 0: no limit */
     int measure_ms;
+    int settle_ms; /* at most, before the measured part; see sink_settle */
     int processors;
     struct peer peer;
     unsigned faults; /* deliveries lost, refused or wrong; told with each */

@@ -155,7 +155,7 @@ static bool measure_curl(struct pit *pit, enum ceiling ceiling)
     if (!start_sink(pit, endpoints, ceiling == CEILING_curl_tls))
         return false;
     pid_t pid = child_fork(run_curl, pit);
-    if (pid < 0 || !sink_settle(pit->sink, WARM_MS))
+    if (pid < 0 || !sink_settle(pit->sink, WARM_MS, pit->bench->settle_ms))
         return false;
     atomic_store(pit->phase, CLIENT_MEASURES);
     struct usage from = usage_of(pit->sink_pid);

@@ -27,6 +27,7 @@ struct load {
     unsigned batch;         /* events in a request; 1: published one by one */
     unsigned connections;   /* of the publisher */
     unsigned event_bytes;   /* of the JSON of one event */
+    unsigned backlog;       /* deliveries on their way at once, if not by schedule */
     double rate;            /* events a second, by schedule; 0: as fast as they are taken */
     bool tls;               /* endpoints are https */
     unsigned hanging;       /* of the endpoints, the last ones never answer in time */

@@ -14,6 +14,7 @@
 #define EVENT_BYTES 1024
 #define BATCH       100
 #define CONNECTIONS 4
+#define BACKLOG     4000
 
 #define G MODE_GUARD
 #define Q MODE_QUICK
@@ -34,6 +35,7 @@ const struct run_row run_rows[RUN_COUNT] = {
       .event_bytes = EVENT_BYTES,                   \
       .batch = BATCH,                               \
       .connections = CONNECTIONS,                   \
+      .backlog = BACKLOG,                           \
       __VA_ARGS__}},
 #include "tools/bench/runs.def"
 #undef X
@@ -146,17 +148,19 @@ static void choose_mode(struct bench *bench, const struct cli *cli)
         const char *option;
         enum mode mode;
         unsigned rounds;
-        int measure_ms;
-    } modes[] = {{"guard", MODE_GUARD, 2, 700},
-                 {"quick", MODE_QUICK, 2, 1200},
-                 {"long", MODE_LONG, 3, 4000},
-                 {NULL, MODE_FULL, 3, 4000}};
+        int measure_ms, settle_ms, budget_ms;
+    } modes[] = {{"guard", MODE_GUARD, 2, 700, 600, 20000},
+                 {"quick", MODE_QUICK, 3, 1000, 2000, 85000},
+                 {"long", MODE_LONG, 3, 4000, 8000, 0},
+                 {NULL, MODE_FULL, 3, 4000, 8000, 0}};
     unsigned i = 0;
     while (modes[i].option != NULL && !args_has(cli, modes[i].option))
         i++;
     bench->mode = modes[i].mode;
     bench->rounds = modes[i].rounds;
     bench->measure_ms = modes[i].measure_ms;
+    bench->settle_ms = modes[i].settle_ms;
+    bench->budget_ms = args_has(cli, "rounds") ? 0 : modes[i].budget_ms;
 }
 
 bool plan_read(struct bench *bench, const struct cli *cli)

@@ -35,7 +35,6 @@
 #define DRIP_MS           200
 #define BACKLOG           1024
 #define SETTLE_STEP_MS    200
-#define SETTLE_STEPS      40
 #define SETTLED_ARRIVALS  200 /* for each new connection */
 #define SETTLED_STEPS     2   /* in a row */
 
@@ -319,11 +318,11 @@ pid_t sink_start(struct sink_board *board)
     return -1;
 }
 
-bool sink_settle(const struct sink_board *board, int ms)
+bool sink_settle(const struct sink_board *board, int ms, int most_ms)
 {
     if (!child_pause(ms))
         return false;
-    for (int i = 0, quiet = 0; i < SETTLE_STEPS && quiet < SETTLED_STEPS; i++) {
+    for (int i = 0, quiet = 0; i < most_ms / SETTLE_STEP_MS && quiet < SETTLED_STEPS; i++) {
         unsigned long connections = atomic_load(&board->connections);
         unsigned long arrivals = atomic_load(&board->arrivals);
         if (!child_pause(SETTLE_STEP_MS))
