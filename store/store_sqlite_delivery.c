@@ -217,7 +217,8 @@ static bool pending_row(sqlite3_stmt *statement, int64_t webhook, struct store_p
                                   .salt = (uint64_t)sqlite3_column_int64(statement, 5),
                                   .type = type,
                                   .payload = sqlite_bytes(statement, 7)};
-    return type >= 0;
+    /* text and blobs sort behind all numbers, so such a row would come again with every page */
+    return type >= 0 && sqlite3_column_type(statement, 2) == SQLITE_INTEGER;
 }
 
 /* Two ranges of the index one after the other: those due at the very instant behind `key`, then
@@ -247,8 +248,10 @@ enum store_result sqlite_pending_after(struct store *store, int64_t webhook, mon
                 break;
             }
             if (!pending_row(range, webhook, &row)) {
-                store_set_error(store, "event %lld has a type that this program does not know",
-                                (long long)row.event);
+                store_set_error(store,
+                                "delivery %lld is due at no number, or its event %lld has a type "
+                                "that this program does not know",
+                                (long long)row.key, (long long)row.event);
                 result = STORE_FAILED;
                 break;
             }

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "core/canon.h"
+#include "tests/fuzz/fuzz.h"
 
 struct text {
     char *at;
