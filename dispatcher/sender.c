@@ -31,7 +31,7 @@
 
 /* What libcurl reads with at a time; its own default of 16 KiB is taken from the heap for each
  * POST. */
-#define READ_BYTES 4096L
+#define READ_BYTES 1024L
 
 /* ---- callbacks ---- */
 
