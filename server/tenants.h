@@ -21,19 +21,24 @@ struct org {
 /* Likewise. */
 struct token {
     const struct org *org;
-    int64_t key; /* 0: the service's own */
+    int64_t key;  /* 0: the service's own */
+    size_t place; /* in the tables below */
     bool forgotten;
-    uint8_t hash[STORE_HASH_BYTES];
     uint32_t scopes; /* bits by enum scope */
     wall_us expires_us, revoked_us;
     char user[32]; /* who did it, in created_by */
     struct ratelimit devrev_rate, own_rate;
 };
 
+struct tenants_hash {
+    uint64_t words[STORE_HASH_BYTES / sizeof(uint64_t)];
+};
+
 struct tenants {
     struct org **orgs;
     size_t org_count;
-    struct token **tokens; /* the service's own first */
+    struct token **tokens;       /* the service's own first */
+    struct tenants_hash *hashes; /* of the tokens, side by side */
     size_t token_count;
     int64_t devrev_limit, own_limit; /* of a token, requests a minute */
     bool stale;                      /* the store could not be read after a change */
