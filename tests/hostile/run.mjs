@@ -2,8 +2,9 @@
 // usage: tests/hostile/run.mjs [TEXT]
 //
 // Hostile receivers against the real daemon over real sockets: each row of hostilities.mjs (or those whose name has TEXT in
-// it): at once those that flood, then those that keep silent, then all others. Each first verifies, so that events come; then it does its worst to every event, in rounds that
-// keep all of its places in flight taken and more waiting. What has to hold, for each:
+// it): at once those that never end, then those that flood, then all others. Each first verifies, so that events come; then it
+// does its worst to every event, in rounds that keep all of its places in flight taken and more waiting. What has to hold, for
+// each:
 //
 //   outcome   every attempt is recorded with an outcome of the row
 //   time      every attempt ends within 3.1 s, and its place is free for another by then
@@ -40,7 +41,7 @@ const ROUND_MS = 120000;
 const BOMB = zlib.gzipSync(Buffer.alloc(64 << 20)); // 64 KiB
 const GOOD_TYPE = 'part_created';
 const FLOOD_TYPE = 'tag_created';
-const SILENCE_TYPE = 'tag_updated';
+const ENDLESS_TYPE = 'tag_updated';
 const OTHER_TYPE = 'tag_deleted';
 const LATE_MS = 1500; // a receiver that gets to its requests so late may be too late with its answer
 
@@ -197,7 +198,7 @@ async function round(daemon, type, n) {
 }
 
 const rows = Object.entries(HOSTILITIES)
-  .flatMap(([group, list]) => list.map((row) => ({ row, type: group.startsWith('too much') ? FLOOD_TYPE : row.always ? SILENCE_TYPE : OTHER_TYPE })))
+  .flatMap(([group, list]) => list.map((row) => ({ row, type: row.always ? ENDLESS_TYPE : group.startsWith('too much') ? FLOOD_TYPE : OTHER_TYPE })))
   .filter(({ row }) => row.name.includes(process.argv[2] ?? ''));
 const types = new Set(rows.map(({ type }) => type));
 assert.ok(rows.length > 0, `no hostility is called ${process.argv[2]}`);
