@@ -20,18 +20,13 @@ function perMinute(requests) {
   return [...minutes].map((count) => count ?? 0);
 }
 
-async function metric(daemon, name) {
-  const { text } = await daemon.get('metrics');
-  return Number(new RegExp(`^revhook_${name} (\\d+)$`, 'm').exec(text)[1]);
-}
-
 inWorld('more webhooks than the cap: the first go out at once, the others in the minutes that follow, none is lost', settings, async ({ daemon, to }) => {
   const created = [];
   for (let i = 0; i < 8; i++) created.push(await daemon.createWebhook({ url: `${to.url}`, event_types: ['work_created'] }));
   await daemon.settle();
   assert.equal(to.verifies().length, CAP);
   await until(() => (daemon.stderr.match(/info verify_postponed .* delay_ms=60000/g) ?? []).length === 5, 5000, () => `5 that wait\n${daemon.stderrTail()}`);
-  assert.equal(await metric(daemon, 'verifies_postponed_total'), 5);
+  assert.equal(await daemon.metric('verifies_postponed_total'), 5);
   await daemon.advance(59999);
   assert.equal(to.verifies().length, CAP);
   await daemon.advance(1);

@@ -138,11 +138,6 @@ async function whileBusy(daemon, act) {
 
 const memoryKb = (daemon, field) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(fs.readFileSync(`/proc/${daemon.child.pid}/status`, 'utf8'))[1]);
 
-async function metric(daemon, name) {
-  const { text } = await daemon.call('metrics', undefined, { method: 'GET' });
-  return Number(new RegExp(`^revhook_${name} (\\d+)$`, 'm').exec(text)[1]);
-}
-
 /** The attempts at one webhook, oldest first. */
 async function attemptsOf(daemon, webhook) {
   const all = [];
@@ -194,7 +189,7 @@ async function verifiesInTime(daemon, rows) {
 async function round(daemon, type, n) {
   await daemon.publishAll(events(EVENTS, type, (m) => ({ n, m })));
   await daemon.publishAll(events(EVENTS, GOOD_TYPE, (m) => ({ n, m })));
-  await until(async () => (await metric(daemon, 'deliveries_open')) === 0, ROUND_MS, 'the end of a round');
+  await until(async () => (await daemon.metric('deliveries_open')) === 0, ROUND_MS, 'the end of a round');
 }
 
 const rows = Object.entries(HOSTILITIES)
@@ -233,7 +228,7 @@ try {
     resident.push(memoryKb(daemon, 'VmRSS'));
     stored.push(fs.statSync(path.join(daemon.data, 'revhook.db')).size / 1024);
   }
-  judge('in flight', (await metric(daemon, 'attempts_in_flight')) === 0 ? [] : ['places are taken though nothing is open']);
+  judge('in flight', (await daemon.metric('attempts_in_flight')) === 0 ? [] : ['places are taken though nothing is open']);
 
   let longest = 0;
   let slowestPlace = 0;

@@ -216,15 +216,10 @@ export class Rig {
     fs.closeSync(fd);
   }
 
-  async metric(name) {
-    const { text } = await this.daemon.call('metrics', undefined, { method: 'GET' });
-    return Number(new RegExp(`^revhook_${name} (\\d+)$`, 'm').exec(text)[1]);
-  }
-
   /** Waits until no delivery is open. If that takes too long it says so, and the checker has the last word. */
   async drain(ms) {
     let open;
-    const waited = until(async () => (open = await this.metric('deliveries_open')) === 0, ms, () => `the end of every delivery, ${open} are open`);
+    const waited = until(async () => (open = await this.daemon.metric('deliveries_open')) === 0, ms, () => `the end of every delivery, ${open} are open`);
     await waited.catch((error) => console.log(error.message));
   }
 

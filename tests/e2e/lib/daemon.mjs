@@ -303,6 +303,13 @@ export class Daemon {
     return all;
   }
 
+  /** The number that /metrics tells under a name without labels. */
+  async metric(name) {
+    const { text } = await this.get('metrics');
+    const [, number] = new RegExp(`^revhook_${name} (\\d+)$`, 'm').exec(text) ?? assert.fail(`no metric ${name} in ${text}`);
+    return Number(number);
+  }
+
   /** One delivery with its attempts. */
   async delivery(id) {
     return (await this.ok('deliveries.get', { id }, { status: 200 })).delivery;
