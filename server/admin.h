@@ -31,9 +31,10 @@ struct admin_call {
     struct store_call store; /* first */
     const struct admin_operation *operation;
     const struct config *config;
-    struct json_t *root;  /* the request's options */
-    struct json_out out;  /* the answer, a JSON object */
-    struct error refused; /* why, if is_refused */
+    struct json_t *root;                      /* the request's options */
+    struct json_out out;                      /* the answer, a JSON object */
+    char changed[STORE_ORG_ID_BYTES_MAX + 1]; /* the id of what a change is about, for the log */
+    struct error refused;                     /* why, if is_refused */
     bool is_refused;
 };
 

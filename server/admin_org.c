@@ -98,6 +98,7 @@ enum store_result admin_org_create(struct store_call *store_call, struct store *
         admin_call_refuse(call);
         return STORE_OK;
     }
+    snprintf(call->changed, sizeof(call->changed), "%.*s", (int)id.bytes, id.at);
     json_out_key(&call->out, "org");
     put_org(&call->out, &row);
     return result;

@@ -83,7 +83,8 @@ static void run_change(struct admin_server *server, struct change *change)
         return;
     http_post(server->options.http, &job.job);
     await(server);
-    LOG(admin, LOG_TEXT("group", call->operation->group), LOG_TEXT("verb", call->operation->verb));
+    LOG(admin, LOG_TEXT("group", call->operation->group), LOG_TEXT("verb", call->operation->verb),
+        LOG_TEXT("id", call->changed));
 }
 
 /* ---- clients ---- */

@@ -113,7 +113,10 @@ static enum store_result check_room(struct admin_call *call, struct store *store
     if (result == STORE_OK)
         result = store_org_count(store, &orgs, &tokens);
     if (result == STORE_OK && tokens >= (uint64_t)call->config->tokens_max)
-        refuse_plain(call, ERROR_bad_request, "there are as many tokens as tokens_max allows");
+        refuse_plain(
+            call, ERROR_bad_request,
+            "there are as many tokens as tokens_max allows; one that has ended counts until "
+            "retention_ms after its end");
     return result;
 }
 
@@ -132,6 +135,7 @@ static enum store_result insert(struct admin_call *call, struct store *store,
                      "there is no such organisation; `revhookd admin org list` shows all");
         result = STORE_OK;
     } else if (result == STORE_OK) {
+        snprintf(call->changed, sizeof(call->changed), "%" PRId64, row->key);
         json_out_key(&call->out, "token");
         put_token(&call->out, row, now);
         json_out_pair_string(&call->out, "token", token);
@@ -219,6 +223,7 @@ enum store_result admin_token_revoke(struct store_call *store_call, struct store
                          "there is no such token; `revhookd admin token list` shows all");
         return STORE_OK;
     }
+    snprintf(call->changed, sizeof(call->changed), "%" PRId64, key);
     json_out_key(&call->out, "token");
     json_out_object(&call->out);
     json_out_pair_text(&call->out, "id", id);

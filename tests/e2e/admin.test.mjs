@@ -97,6 +97,8 @@ describe('with a daemon and without', () => {
     assert.equal((await daemon.call('webhooks.list', {}, { token: made.second })).status, 200);
     assert.equal((await daemon.call('webhooks.list', {}, { token: made.token })).body.type, 'token_revoked');
     for (const secret of [made.token, made.second]) assert.ok(!daemon.stderr.includes(secret), 'no token is logged');
+    const logged = [...daemon.stderr.matchAll(/ info admin group=(\w+) verb=(\w+) id=(\w+)/g)].map(([, ...fields]) => fields.join(' '));
+    assert.deepEqual(logged.filter((line) => !line.startsWith('org create') || line.endsWith('acme1')), ['org create acme1', 'token create 1', 'token create 2', 'token revoke 1'], 'but who changed what is');
     await daemon.stop();
     for (const name of fs.readdirSync(daemon.data)) {
       const bytes = fs.readFileSync(path.join(daemon.data, name));

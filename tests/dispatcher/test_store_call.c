@@ -1,0 +1,155 @@
+/* dispatch_store: the caller's function within the writer's transaction, in the writer alone: one
+ * thread, no sender, the memory store, rounds by hand. */
+#include "dispatcher/threads.h"
+#include "store/store_memory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct bench {
+    struct store *store;
+    struct store_reader *reader;
+    struct clock *clock;
+    struct dispatch *dispatch;
+};
+
+/* Makes an organisation. */
+struct making {
+    struct store_call call; /* first */
+    const char *id;
+    enum store_result result; /* of the verb */
+    unsigned answered;
+};
+
+static enum store_result make(struct store_call *call, struct store *store, struct instant now)
+{
+    struct making *making = (struct making *)call;
+    struct store_org row = {.id = {making->id, strlen(making->id)},
+                            .partition = {"dvrv-us-1", 9},
+                            .name = {"an org", 6},
+                            .created_us = now.wall + 1};
+    making->result = store_org_insert(store, &row);
+    return making->result == STORE_CONFLICT ? STORE_OK : making->result;
+}
+
+static void done(struct dispatch_call *call)
+{
+    ((struct making *)call)->answered++;
+}
+
+static struct making making_of(const char *id)
+{
+    return (struct making){.call = {.call.done = done, .apply = make}, .id = id};
+}
+
+static int setup(void **state)
+{
+    char error[256];
+    struct bench *bench = hook_alloc(sizeof(*bench));
+    struct dispatch *dispatch = bench->dispatch = hook_alloc(sizeof(*dispatch));
+    assert_int_equal(store_open_memory(&bench->store), STORE_OK);
+    bench->reader = store_reader_open(bench->store);
+    bench->clock = clock_virtual((struct instant){0, 0}, "");
+    dispatch->options = (struct dispatch_options){
+        .store = bench->store, .clock = bench->clock, .retention_ms = 60000};
+    quiet_init(&dispatch->quiet, false);
+    assert_true(mailbox_init(&dispatch->writer.mailbox));
+    assert_true(writer_recover(&dispatch->writer, dispatch, error, sizeof(error)));
+    writer_round(&dispatch->writer); /* the first purge */
+    *state = bench;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *bench = *state;
+    struct dispatch *dispatch = bench->dispatch;
+    subscribers_free(&dispatch->writer.subscribers);
+    free(dispatch->writer.targets);
+    mailbox_destroy(&dispatch->writer.mailbox);
+    quiet_destroy(&dispatch->quiet);
+    free(dispatch);
+    store_reader_close(bench->reader);
+    store_close(bench->store);
+    clock_free(bench->clock);
+    free(bench);
+    return 0;
+}
+
+static bool count(void *ctx, const struct store_org *row)
+{
+    (void)row;
+    *(unsigned *)ctx += 1;
+    return true;
+}
+
+static unsigned orgs(struct bench *bench)
+{
+    unsigned found = 0;
+    assert_int_equal(store_org_list(bench->reader, count, &found), STORE_OK);
+    return found;
+}
+
+static void two_calls_are_one_transaction(void **state)
+{
+    struct bench *bench = *state;
+    struct making first = making_of("first"), again = making_of("first");
+    dispatch_store(bench->dispatch, &first.call);
+    dispatch_store(bench->dispatch, &again.call);
+    assert_int_equal(first.answered, 0);
+    writer_round(&bench->dispatch->writer);
+    assert_int_equal(first.answered, 1);
+    assert_int_equal(again.answered, 1);
+    assert_int_equal(first.call.call.result, DISPATCH_OK);
+    assert_int_equal(again.call.call.result, DISPATCH_OK); /* it knows for itself that it did not */
+    assert_int_equal(again.result, STORE_CONFLICT);
+    assert_int_equal(orgs(bench), 2);
+    assert_int_equal(bench->dispatch->counters.commits_total, 1);
+}
+
+/* The medium fails in each call of the round in turn: begin, the verbs, commit. */
+static void what_fails_has_not_happened(void **state)
+{
+    struct bench *bench = *state;
+    unsigned failures = 0;
+    for (bool good = false; !good; failures++) {
+        struct making one = making_of("one"), two = making_of("two");
+        dispatch_store(bench->dispatch, &one.call);
+        dispatch_store(bench->dispatch, &two.call);
+        store_memory_fail(bench->store, failures, 1, STORE_FULL);
+        writer_round(&bench->dispatch->writer);
+        assert_int_equal(one.answered, 1);
+        assert_int_equal(two.answered, 1);
+        good = one.call.call.result == DISPATCH_OK;
+        assert_int_equal(one.call.call.result, good ? DISPATCH_OK : DISPATCH_UNAVAILABLE);
+        assert_int_equal(two.call.call.result, one.call.call.result);
+        assert_int_equal(orgs(bench), good ? 3 : 1);
+        store_memory_fail(bench->store, 0, 0, STORE_FULL);
+    }
+    assert_int_equal(failures, 5); /* four that failed, and one that had nothing left to fail */
+}
+
+static void a_dispatcher_that_stops_takes_none(void **state)
+{
+    struct bench *bench = *state;
+    struct making late = making_of("late");
+    atomic_store(&bench->dispatch->stopping, true);
+    dispatch_store(bench->dispatch, &late.call);
+    assert_int_equal(late.answered, 1);
+    assert_int_equal(late.call.call.result, DISPATCH_UNAVAILABLE);
+    assert_int_equal(orgs(bench), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(two_calls_are_one_transaction, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_fails_has_not_happened, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_dispatcher_that_stops_takes_none, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("store calls", tests, NULL, NULL);
+}
