@@ -142,13 +142,13 @@ static void redeliver(int64_t delivery, int64_t webhook)
 
 /* ---- the story ---- */
 
-static int64_t first_delivery(int64_t event)
+/* The delivery of an event to a webhook. */
+static int64_t delivery_of(int64_t event, int64_t webhook)
 {
-    char sql[96];
-    snprintf(sql, sizeof sql, "SELECT first_delivery FROM event WHERE key = %lld",
-             (long long)event);
+    char sql[96], path[96];
     sqlite3 *db = NULL;
-    char path[96];
+    snprintf(sql, sizeof sql, "SELECT key FROM delivery WHERE event = %lld AND webhook = %lld",
+             (long long)event, (long long)webhook);
     snprintf(path, sizeof path, "%.64s/revhook.db", directory);
     int64_t key = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK
                       ? look_number(db, sql)
@@ -171,7 +171,7 @@ static void tell(void)
     advance(30000);
     advance(180000); /* two deliveries in a row used up their attempts: not enough to degrade */
     receiver_answer(receiver, 200, 1);
-    redeliver(first_delivery(failing), one);
+    redeliver(delivery_of(failing, one), one);
     advance(0);
     update(one, "another secret", COMMAND_NONE);
     advance(5000); /* verified again */

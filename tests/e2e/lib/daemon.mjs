@@ -95,7 +95,8 @@ export class Daemon {
   async start() {
     daemons.add(this);
     assert.ok(fs.existsSync(BINARY), `no revhookd at ${BINARY}: build it, or name it in REVHOOKD`);
-    const child = spawn(BINARY, this.args(), {
+    const [command, ...args] = [...(this.options.under ?? []), BINARY, ...this.args()]; // under: what executes it
+    const child = spawn(command, args, {
       env: cleanEnv(this.options.env),
       stdio: ['ignore', 'pipe', this.options.stderrFd ?? 'pipe'],
     });
