@@ -6,6 +6,8 @@
  * byte, so that whatever is written here is JSON. Refuses: to check nesting. */
 #include "dispatcher/json_out.h"
 
+#include "dispatcher/hook.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +19,7 @@ static void reserve(struct json_out *out, size_t more)
     size_t capacity = out->capacity ? out->capacity : 512;
     while (capacity - out->bytes < more)
         capacity *= 2;
-    char *at = realloc(out->at, capacity);
-    if (at == NULL)
-        abort();
-    out->at = at;
+    out->at = hook_grow(out->at, capacity);
     out->capacity = capacity;
 }
 

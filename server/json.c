@@ -27,9 +27,14 @@ bool tree_read(struct text body, unsigned depth_max, struct json_t **root, struc
     *root = json_loadb(canonical.at, canonical.bytes,
                        JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &why);
     free((char *)canonical.at);
-    if (*root == NULL)
+    if (*root != NULL)
+        return true;
+    if (json_error_code(&why) == json_error_numeric_overflow ||
+        json_error_code(&why) == json_error_null_byte_in_key)
         error_plain(error, ERROR_parse_error, "a number is too large, or a key has a zero byte");
-    return *root != NULL;
+    else
+        error_plain(error, ERROR_service_unavailable, "not enough memory for this body");
+    return false;
 }
 
 void tree_free(struct json_t *root)
@@ -214,6 +219,13 @@ static bool name_of(struct text name, char out[ERROR_FIELD_BYTES_MAX])
     memcpy(out, name.at, name.bytes);
     out[name.bytes] = 0;
     return true;
+}
+
+bool tree_takes(struct text name, struct text value)
+{
+    char key[ERROR_FIELD_BYTES_MAX];
+    return name_of(name, key) && canon_is_utf8(name.at, name.bytes) &&
+           canon_is_utf8(value.at, value.bytes);
 }
 
 bool tree_set_text(struct json_t *object, struct text name, struct text value)

@@ -50,9 +50,11 @@ bool tree_is_true(const struct json_t *value);
 
 /* ---- making one, for query strings ---- */
 
-struct json_t *tree_new(void);
-/* Sets member `name` to a string, or appends it to the array `name`; false if the text is not UTF-8
- * or memory is short. */
+struct json_t *tree_new(void); /* NULL if memory is short */
+/* Whether a member may have this name and this text: both are UTF-8, and the name is short. */
+bool tree_takes(struct text name, struct text value);
+/* Sets member `name` to a string or an integer, or appends it to the array `name`; what tree_takes
+ * refuses is not for them. False if memory is short. */
 bool tree_set_text(struct json_t *object, struct text name, struct text value);
 bool tree_append_text(struct json_t *object, struct text name, struct text value);
 bool tree_set_integer(struct json_t *object, struct text name, int64_t value);

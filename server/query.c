@@ -3,7 +3,8 @@
  * Happy path: split at '&', split at the first '=', decode both sides, put the value where its
  * field's kind wants it. A comma list is split after decoding, because clients send the comma as it
  * is and as %2C. Failure modes: broken percent-encoding, text that is not UTF-8, a single value
- * given twice, too many fields: value_not_permitted, with the reason. Refuses: nesting. */
+ * given twice, too many fields: value_not_permitted, with the reason; no memory:
+ * service_unavailable. Refuses: nesting. */
 #include "server/query.h"
 
 #include <stdint.h>
@@ -100,6 +101,12 @@ static bool read_integer(struct text text, int64_t *value)
     return true;
 }
 
+static bool no_memory(struct error *error)
+{
+    error_plain(error, ERROR_service_unavailable, "not enough memory for this request");
+    return false;
+}
+
 static bool put(struct json_t *root, const struct tree_field *fields, struct text name,
                 struct text value, struct error *error)
 {
@@ -111,6 +118,8 @@ static bool put(struct json_t *root, const struct tree_field *fields, struct tex
         if (field != NULL && field->kind == CANON_ARRAY)
             name.bytes -= 2;
     }
+    if (!tree_takes(name, value))
+        return refuse(error, name, "it is not valid UTF-8 text");
     field = find_field(fields, name);
     if (field != NULL && field->kind == CANON_ARRAY)
         put_well = put_list(root, name, value);
@@ -120,7 +129,7 @@ static bool put(struct json_t *root, const struct tree_field *fields, struct tex
         put_well = tree_set_integer(root, name, number);
     else
         put_well = tree_set_text(root, name, value);
-    return put_well || refuse(error, name, "it is not valid UTF-8 text");
+    return put_well || no_memory(error);
 }
 
 static bool read_pair(struct json_t *root, const struct tree_field *fields, struct text pair,
@@ -146,8 +155,8 @@ bool query_read(struct text query, const struct tree_field *fields, struct json_
 {
     char *room = malloc(query.bytes + 1);
     unsigned count = 0;
-    bool good = room != NULL;
     *root = tree_new();
+    bool good = (room != NULL && *root != NULL) || no_memory(error);
     while (good && query.bytes > 0) {
         const char *ampersand = memchr(query.at, '&', query.bytes);
         size_t bytes = ampersand == NULL ? query.bytes : (size_t)(ampersand - query.at);
@@ -158,8 +167,6 @@ bool query_read(struct text query, const struct tree_field *fields, struct json_
         query.at += bytes + (ampersand != NULL);
         query.bytes -= bytes + (ampersand != NULL);
     }
-    if (room == NULL)
-        error_plain(error, ERROR_service_unavailable, "not enough memory for this request");
     free(room);
     if (!good) {
         tree_free(*root);

@@ -77,6 +77,9 @@ enum canon_error canon_document(struct canon *c);
 /* A short English text for people, "" for CANON_OK. Static memory. */
 const char *canon_error_text(enum canon_error error);
 
+/* Whether bytes are valid UTF-8. Pure; any thread. */
+bool canon_is_utf8(const char *at, size_t bytes);
+
 /* A number of key entries that no input of this size can exceed. */
 size_t canon_keys_max(size_t in_bytes);
 

@@ -95,6 +95,18 @@ static size_t utf8_length(const unsigned char *at, const unsigned char *end)
     return length;
 }
 
+bool canon_is_utf8(const char *at, size_t bytes)
+{
+    const unsigned char *next = (const unsigned char *)at, *end = next + bytes;
+    while (next < end) {
+        size_t length = *next < 0x80 ? 1 : utf8_length(next, end);
+        if (length == 0)
+            return false;
+        next += length;
+    }
+    return true;
+}
+
 /* Four hexadecimal digits, or -1. */
 static int read_hex4(const unsigned char *at, const unsigned char *end)
 {

@@ -8,8 +8,8 @@
  *   - every call has been answered, and within a few tries with success: the service resumes by
  *     itself (L7),
  *   - what stands in the store and what the receiver got is exactly what a run without failures
- *     leaves: nothing acknowledged is lost, nothing refused is there (S14), no attempt is made twice
- *     because its outcome could not be written (S3), every delivery has its end (S12).
+ *     leaves: nothing acknowledged is lost, nothing refused is there (S14), no attempt is made
+ * twice because its outcome could not be written (S3), every delivery has its end (S12).
  *
  * Command: build/tests/fail_writer [FIRST]; TEST_SCALE=quick|plain|full takes every 15th, 5th or
  * each call, of four in a row a third of that. Prints `N of N injected, 0 lost`, at last
