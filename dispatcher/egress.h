@@ -79,6 +79,9 @@ bool egress_allowed(const struct egress_policy *policy, bool http, const struct 
 bool egress_check_url(const struct egress_policy *policy, const char *url, size_t bytes,
                       char normalised[EGRESS_URL_MAX + 1], const char **reason);
 
+/* The one reason that says nothing about the URL. */
+extern const char egress_no_memory[];
+
 /*
  * Reads the addresses of this host's interfaces. At most `max` are stored in `list`; returns how
  * many there are (which may be more), or -1 with errno set. Not pure: asks the system.

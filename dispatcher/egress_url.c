@@ -238,12 +238,14 @@ static const char *check_host(const struct egress_policy *policy, bool http, con
     return why;
 }
 
+const char egress_no_memory[] = "out of memory";
+
 static const char *parse_error(CURLUcode code)
 {
     switch (code) {
     case CURLUE_BAD_IPV6: return bad_address;
     case CURLUE_NO_HOST: return no_host;
-    case CURLUE_OUT_OF_MEMORY: return "out of memory";
+    case CURLUE_OUT_OF_MEMORY: return egress_no_memory;
     default: return "the URL cannot be parsed";
     }
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-static void out_of_memory(void)
+_Noreturn void hook_out_of_memory(void)
 {
     LOG(fault, LOG_TEXT("where", "memory"),
         LOG_TEXT("error", "out of memory; the store goes on where it stood at the next start"));
@@ -20,7 +20,7 @@ void *hook_alloc(size_t bytes)
 {
     void *memory = calloc(1, bytes);
     if (!memory)
-        out_of_memory();
+        hook_out_of_memory();
     return memory;
 }
 
@@ -28,7 +28,7 @@ void *hook_grow(void *memory, size_t bytes)
 {
     memory = realloc(memory, bytes);
     if (!memory)
-        out_of_memory();
+        hook_out_of_memory();
     return memory;
 }
 

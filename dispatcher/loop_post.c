@@ -105,8 +105,11 @@ void loop_post_verify(struct sender_thread *thread, struct hook *hook, uint32_t 
     char event_id[IDS_DON_BYTES_MAX];
     uint64_t id[2]; /* it is no event that is kept, so its id is random throughout */
     if (secret_random_numbers(id, 2) != 0 ||
-        secret_random_text(post->challenge, CHALLENGE_CHARS) != 0)
+        secret_random_text(post->challenge, CHALLENGE_CHARS) != 0) {
+        LOG(fault, LOG_TEXT("where", "challenge"),
+            LOG_TEXT("error", "no random numbers, or no memory for them"));
         abort(); /* a challenge that could be guessed must not go out */
+    }
     ids_wire_event(event_id, hook->config->id, (int64_t)(id[0] % (IDS_KEY_END - 1)) + 1,
                    id[1] % IDS_SALT_END);
     struct envelope envelope = {event_id, hook->config->id, now.wall};

@@ -181,7 +181,8 @@ struct post *sender_post_new(struct sender *sender)
     post->sender = sender;
     post->easy = curl_easy_init();
     if (!post->easy || !set_up(sender, post)) {
-        LOG(fault, LOG_TEXT("where", "libcurl"), LOG_TEXT("error", "a handle cannot be set up"));
+        LOG(fault, LOG_TEXT("where", "libcurl"),
+            LOG_TEXT("error", "no memory for a handle, or it lacks what is needed"));
         abort(); /* out of memory, or a libcurl without TLS: nothing can be sent */
     }
     return post;
@@ -218,12 +219,12 @@ void sender_start(struct sender *sender, struct post *post)
     post->too_large = post->denied = post->no_socket = false;
     post->head_complete = post->on_the_wire = post->paced = false;
     post->postponed_to = 0;
-    /* The value is signed over the bytes that libcurl is about to send. It fails only without
-     * memory; then it is empty, and the receiver refuses the POST. */
+    /* The value is signed over the bytes that libcurl is about to send. */
     memcpy(post->signature, SIGNATURE_HEADER, sizeof(SIGNATURE_HEADER));
     struct sign_form form = sign_form_of(&sender->options.sign_form, &post->config->signature);
-    signer_sign(sender->signer, &form, post->config->secret, post->body, post->body_bytes,
-                post->signature + sizeof(SIGNATURE_HEADER) - 1);
+    if (!signer_sign(sender->signer, &form, post->config->secret, post->body, post->body_bytes,
+                     post->signature + sizeof(SIGNATURE_HEADER) - 1))
+        hook_out_of_memory(); /* the receiver would refuse a POST without it */
     curl_easy_setopt(post->easy, CURLOPT_CURLU, post->config->target_url);
     curl_easy_setopt(post->easy, CURLOPT_HTTPHEADER, headers(post));
     curl_easy_setopt(post->easy, CURLOPT_POSTFIELDS, post->body);

@@ -19,7 +19,7 @@
 bool tree_read(struct text body, unsigned depth_max, struct json_t **root, struct error *error)
 {
     struct text canonical;
-    json_error_t why;
+    json_error_t why = {.line = 0}; /* Jansson says nothing where it has no memory */
     *root = NULL;
     if (!body_canonical(body, depth_max, &canonical, error))
         return false;

@@ -8,8 +8,8 @@
  * (`status=a&status=b`, `status[]=a`) or comma lists (`status=a,b`), each element with or without
  * double quotes: every form that DevRev's SDK and OpenAPI style send; an empty one (`status=`) adds
  * nothing. Names that are no field become strings, for tree_check to refuse. On success true, and
- * *root is the caller's. On error false and *error is a value_not_permitted (or service_unavailable for
- * want of memory). */
+ * *root is the caller's. On error false and *error is a value_not_permitted (or service_unavailable
+ * for want of memory). */
 bool query_read(struct text query, const struct tree_field *fields, struct json_t **root,
                 struct error *error);
 

@@ -20,7 +20,7 @@
 void tenants_hash(struct text token, uint8_t hash[STORE_HASH_BYTES])
 {
     if (EVP_Digest(token.at, token.bytes, hash, NULL, EVP_sha256(), NULL) != 1)
-        abort(); /* a library without SHA-256; there is no service without it */
+        hook_out_of_memory(); /* nothing else is in its way */
 }
 
 /* ---- the tables ---- */

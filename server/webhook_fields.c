@@ -35,7 +35,10 @@ bool fields_url(const struct api *api, const struct json_t *value, char target[E
     const char *reason;
     if (egress_check_url(&api->egress, url.at, url.bytes, target, &reason))
         return true;
-    error_value(error, "url", reason);
+    if (reason == egress_no_memory)
+        error_plain(error, ERROR_service_unavailable, "not enough memory for this request");
+    else
+        error_value(error, "url", reason);
     return false;
 }
 

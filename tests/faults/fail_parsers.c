@@ -106,7 +106,7 @@ static enum reading read_url(void)
         return strcmp(normalised, "https://receiver.example:8443/a/path?with=a&query=1") == 0
                    ? READ
                    : WRONG;
-    return strcmp(reason, "out of memory") == 0 ? SHORT_OF_MEMORY : WRONG;
+    return reason == egress_no_memory ? SHORT_OF_MEMORY : WRONG;
 }
 
 static enum reading read_settings(void)
