@@ -285,6 +285,7 @@ struct delivery *hook_delivery_new(struct hook *hook, struct event_body *body, i
     delivery->webhook = &hook->core;
     delivery->due = due;
     delivery->event = event_body_hold(body);
+    delivery->weight = (uint32_t)(1 + body->payload_bytes / HOOK_WEIGHT_BYTES);
     return delivery;
 }
 

@@ -76,6 +76,9 @@ struct event_body *event_body_new(int64_t key, uint64_t salt, enum event_type ty
 struct event_body *event_body_hold(struct event_body *body);
 void event_body_drop(struct event_body *body);
 
+/* A delivery weighs 1, and 1 more for each of these in its payload. */
+#define HOOK_WEIGHT_BYTES 4096
+
 /* A delivery for the core to take, which holds `body`; and the end of one, with its answer if it
  * has one. */
 struct delivery *hook_delivery_new(struct hook *hook, struct event_body *body, int64_t key,

@@ -110,6 +110,7 @@ static enum store_result change(struct writer *writer, const struct operation *o
 struct refill {
     struct hook *hook;
     struct delivery_list rows;
+    unsigned weight, limit;
 };
 
 static bool add_row(void *context, const struct store_pending *row)
@@ -126,14 +127,15 @@ static bool add_row(void *context, const struct store_pending *row)
     else
         refill->rows.head = delivery;
     refill->rows.tail = delivery;
-    return true;
+    refill->weight += delivery->weight;
+    return refill->weight < refill->limit;
 }
 
 /* Read here, in its place among the operations, so that it sees what was told before it and nothing
  * that was told after. */
 static enum store_result refill(struct writer *writer, const struct operation *operation)
 {
-    struct refill refill = {.hook = operation->hook};
+    struct refill refill = {.hook = operation->hook, .limit = operation->refill.limit};
     bool more = false;
     enum store_result result = store_pending_after(
         writer->dispatch->options.store, operation->webhook, operation->refill.due,

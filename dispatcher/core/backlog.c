@@ -1,4 +1,5 @@
-/* How much of a backlog is in memory.
+/* How much of a backlog is in memory. It is measured by weight, so that a few large events take the
+ * place of many small ones.
  *
  * Owns: the queue of each webhook, ordered by (due, key), and the frontier behind which its open
  * deliveries are in the store alone. Refuses: to lose one. Whatever is forgotten here is open in
@@ -17,7 +18,7 @@
 
 static unsigned window(const struct core *core)
 {
-    return core->queued < core->config.memory_max ? core->config.window_max : WINDOW_SMALL;
+    return core->weight < core->config.memory_max ? core->config.window_max : WINDOW_SMALL;
 }
 
 static bool behind(const struct webhook *webhook, mono_ms due, int64_t key)
@@ -29,17 +30,23 @@ static bool behind(const struct webhook *webhook, mono_ms due, int64_t key)
 static void queue_push(struct core *core, struct webhook *webhook, struct delivery *delivery)
 {
     heap_insert(&webhook->queue, &delivery->node, delivery->due, delivery->key);
+    assert(delivery->weight > 0);
     webhook->queued++;
     core->queued++;
+    webhook->weight += delivery->weight;
+    core->weight += delivery->weight;
 }
 
 struct delivery *backlog_take(struct core *core, struct webhook *webhook)
 {
     struct heap_node *node = heap_min(&webhook->queue);
+    struct delivery *delivery = HEAP_ENTRY(node, struct delivery, node);
     heap_remove(&webhook->queue, node);
     webhook->queued--;
     core->queued--;
-    return HEAP_ENTRY(node, struct delivery, node);
+    webhook->weight -= delivery->weight;
+    core->weight -= delivery->weight;
+    return delivery;
 }
 
 void backlog_clear(struct core *core, struct webhook *webhook)
@@ -50,18 +57,24 @@ void backlog_clear(struct core *core, struct webhook *webhook)
         list_push(&all, HEAP_ENTRY(node, struct delivery, node));
     webhook->queue.root = NULL;
     core->queued -= webhook->queued;
-    webhook->queued = 0;
+    core->weight -= webhook->weight;
+    webhook->queued = webhook->weight = 0;
     webhook->spilled = false;
     for (struct delivery *delivery; (delivery = list_pop(&all));)
         list_push(&core->gone, delivery);
 }
 
-/* Keeps the earlier half of a window that overflows; the rest is left to the store. */
+/* Keeps the earlier half of a window that overflows, at least one; the rest is left to the store.
+ */
 static void trim(struct core *core, struct webhook *webhook)
 {
     struct delivery_list kept = {NULL, NULL};
-    for (unsigned keep = window(core) / 2; keep > 0; keep--)
-        list_push(&kept, backlog_take(core, webhook));
+    unsigned half = window(core) / 2, weight = 0;
+    while (webhook->queued > 0 && weight < half) {
+        struct delivery *delivery = backlog_take(core, webhook);
+        weight += delivery->weight;
+        list_push(&kept, delivery);
+    }
     webhook->frontier_due = kept.tail->due;
     webhook->frontier_key = kept.tail->key;
     backlog_clear(core, webhook);
@@ -79,7 +92,7 @@ void backlog_insert(struct core *core, struct webhook *webhook, struct delivery 
         return;
     }
     queue_push(core, webhook, delivery);
-    if (webhook->queued > window(core))
+    if (webhook->weight > window(core) && webhook->queued > 1)
         trim(core, webhook);
 }
 
@@ -97,13 +110,14 @@ static bool flies_behind(const struct webhook *webhook)
 void backlog_want(struct core *core, struct webhook *webhook, struct update *update)
 {
     if (!webhook->spilled || webhook->refilling || webhook->changing ||
-        webhook->status.state != WEBHOOK_ACTIVE || webhook->queued > window(core) / 4 ||
+        webhook->status.state != WEBHOOK_ACTIVE || webhook->weight > window(core) / 4 ||
         flies_behind(webhook))
         return;
     webhook->refilling = true;
     webhook->refill_stale = false;
     webhook->refill_limit = window(core) / 2;
     core->queued += webhook->refill_limit;
+    core->weight += webhook->refill_limit;
     emit(update, EFFECT_REFILL, webhook, NULL)->limit = webhook->refill_limit;
 }
 
@@ -114,6 +128,7 @@ void backlog_refilled(struct core *core, const struct core_event *event)
     assert(webhook->refilling);
     webhook->refilling = false;
     core->queued -= webhook->refill_limit;
+    core->weight -= webhook->refill_limit;
     if (webhook->refill_stale) {
         for (struct delivery *delivery; (delivery = list_pop(&rows));)
             list_push(&core->gone, delivery);

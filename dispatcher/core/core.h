@@ -48,8 +48,9 @@ struct core_config {
         probe_delay_min_ms; /* while degraded: delay after the first failed verify, then doubling */
     dur_ms probe_delay_max_ms;
     dur_ms degraded_max_ms; /* degraded for so long without an echo: inactive */
-    unsigned window_max;    /* open deliveries of one webhook in memory, while there is room */
-    unsigned memory_max;    /* open deliveries in memory from which on windows are small */
+    unsigned window_max; /* weight of the open deliveries of one webhook in memory, while there is
+                            room */
+    unsigned memory_max; /* weight of all in memory from which on windows are small */
 };
 
 /* What is known of an attempt when it has ended: facts only. */
@@ -69,6 +70,7 @@ struct delivery {
     uint8_t attempt_count; /* attempts recorded so far */
     bool redelivery;       /* one attempt that a person asked for, outside the schedule */
     uint32_t generation;   /* the core's: of the webhook when its last attempt began */
+    uint32_t weight;       /* what it takes in memory: 1 for a small one; counts in windows */
     void *event;           /* the shell's; the core never looks */
     void *answer;          /* the shell's: what the receiver answered; the core never looks */
 
@@ -108,7 +110,7 @@ struct webhook {
     uint32_t verify_seq;            /* names the verify request under way; older ones are void */
     struct webhook_status proposed; /* while changing */
     struct heap queue;              /* open, not in flight, by (due, key) */
-    unsigned queued;
+    unsigned queued, weight;        /* how many, and what they weigh */
     mono_ms
         frontier_due; /* behind (frontier_due, frontier_key) nothing is in memory while spilled */
     int64_t frontier_key;
@@ -170,8 +172,8 @@ enum core_effect_kind {
     EFFECT_START, /* POST `delivery` now */
     EFFECT_VERIFY,  /* send a challenge to `webhook` now; answer with EVENT_VERIFIED, or with
                        EVENT_POSTPONED, and `verify_seq` */
-    EFFECT_REFILL,  /* read `limit` open deliveries of `webhook` behind its frontier, after all
-                       effects before this */
+    EFFECT_REFILL,  /* read open deliveries of `webhook` behind its frontier, after all effects
+                       before  this, until they weigh `limit` */
     EFFECT_FORGET,  /* `delivery` is the shell's again */
     EFFECT_SETTLED, /* the change of `webhook` is over, done or refused: next command */
     EFFECT_FORGET_WEBHOOK, /* `webhook` is deleted and nothing of it is in flight: it is the shell's
@@ -208,6 +210,7 @@ struct core {
     struct delivery_list gone;  /* to be forgotten as soon as an update has room */
     unsigned in_flight;
     unsigned queued; /* open and not in flight, in memory, and those that refills were asked for */
+    unsigned weight; /* of those */
 };
 
 /* Makes `core` ready; nothing to free. `config` is copied. */

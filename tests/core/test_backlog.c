@@ -52,6 +52,35 @@ static void a_long_queue_spills_and_comes_back_in_order(void **state)
     world_free(world);
 }
 
+static uint32_t every_fifth_is_large(int64_t key)
+{
+    return key % 5 == 0 ? 100 : 1;
+}
+
+/* Large events count for many: what is in memory weighs no more than the window and one of them. */
+static void large_events_take_the_place_of_many(void **state)
+{
+    (void)state;
+    struct core_config config = small_window();
+    struct world *world = world_new(&config);
+    world->weigh = every_fifth_is_large;
+    struct world_webhook *webhook = world_create_active(world);
+    for (int i = 0; i < 300; i++) {
+        world_publish(world, webhook);
+        assert_in_range(webhook->core->weight, 0, 64 + 100);
+    }
+    assert_true(webhook->core->spilled);
+    for (int64_t key = 1; key <= 300; key++) {
+        assert_non_null(world_row(world, key)->post); /* in order, none forgotten */
+        assert_in_range(webhook->core->weight, 0, 64 + 100);
+        assert_in_range(webhook->core->queued, 0, 10);
+        world_end(world, key, OUTCOME_acknowledged);
+    }
+    all_end(world);
+    assert_int_equal(world->core.weight, 0);
+    world_free(world);
+}
+
 /* Retries wait behind the frontier; a newer event that is due before them is taken in. */
 static void retries_behind_the_frontier(void **state)
 {
@@ -281,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_long_queue_spills_and_comes_back_in_order),
+        cmocka_unit_test(large_events_take_the_place_of_many),
         cmocka_unit_test(retries_behind_the_frontier),
         cmocka_unit_test(a_stale_answer_is_thrown_away),
         cmocka_unit_test(an_overflow_makes_the_answer_stale),

@@ -138,6 +138,11 @@ static void come_to_rest(struct world *world)
     fail();
 }
 
+static uint32_t some_are_large(int64_t key)
+{
+    return key % 7 == 0 ? 30 : 1 + key % 2;
+}
+
 static void play(unsigned seed)
 {
     struct core_config config = world_config();
@@ -155,6 +160,7 @@ static void play(unsigned seed)
         world_create_active(world);
     world->held = true;
     world->starts_max = seed % 11; /* 0: no limit */
+    world->weigh = seed % 8 == 3 ? some_are_large : NULL;
     for (unsigned step = 0; step < 2500; step++)
         one_thing(world, 1500);
     come_to_rest(world);

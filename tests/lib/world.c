@@ -82,6 +82,7 @@ struct delivery *world_allocate(struct world *world, const struct world_row *row
     made->delivery.due = row->due;
     made->delivery.attempt_count = row->attempt_count;
     made->delivery.redelivery = row->redelivery;
+    made->delivery.weight = world->weigh ? world->weigh(row->key) : 1;
     made->next = world->deliveries;
     if (made->next)
         made->next->prev = made;

@@ -85,9 +85,10 @@ struct world_report {
 struct world {
     struct core core;
     struct instant now;
-    bool held;             /* commits and reports wait for world_commit and world_report */
-    unsigned starts_max;   /* of every EVENT_RUN */
-    bool hold_answers;     /* clients wait for world_answer */
+    bool held;                      /* commits and reports wait for world_commit and world_report */
+    unsigned starts_max;            /* of every EVENT_RUN */
+    uint32_t (*weigh)(int64_t key); /* what a delivery weighs; NULL: 1 */
+    bool hold_answers;              /* clients wait for world_answer */
     unsigned refuse_count; /* so many of the next changes that clients ask for are refused */
     struct world_webhook *webhooks[WORLD_WEBHOOKS_MAX];
     unsigned webhook_count;

@@ -57,7 +57,7 @@ static bool is_behind(const struct webhook *webhook, const struct world_row *row
 static void mark(struct world *world, struct world_webhook *webhook)
 {
     const struct webhook *core = webhook->core;
-    unsigned in_flight = 0;
+    unsigned in_flight = 0, weight = 0;
     webhook->in_queue = 0;
     for (struct heap_node *node = NULL; (node = heap_walk(&core->queue, node));) {
         const struct delivery *delivery = HEAP_ENTRY(node, struct delivery, node);
@@ -70,10 +70,12 @@ static void mark(struct world *world, struct world_webhook *webhook)
                (core->status.state == WEBHOOK_ACTIVE ? DELIVERY_PENDING : DELIVERY_HELD));
         row->in_queue = true;
         webhook->in_queue++;
+        weight += delivery->weight;
     }
     for (const struct delivery *d = core->flight; d; d = d->flight_next, in_flight++)
         assert(world_row(world, d->key)->flying && d->state == DELIVERY_IN_FLIGHT);
     assert(webhook->in_queue == core->queued);
+    assert(weight == core->weight);
     assert(in_flight == core->in_flight);
     webhook->in_memory = 0;
 }
@@ -104,7 +106,7 @@ static void check_rows(struct world *world)
 
 void world_check(struct world *world)
 {
-    unsigned queued = 0, in_flight = 0;
+    unsigned queued = 0, in_flight = 0, weight = 0;
     for (unsigned i = 0; i < world->webhook_count; i++)
         if (world->webhooks[i]->core)
             mark(world, world->webhooks[i]);
@@ -115,10 +117,12 @@ void world_check(struct world *world)
             continue;
         assert(world->webhooks[i]->in_memory == world->webhooks[i]->in_queue);
         queued += core->queued + (core->refilling ? core->refill_limit : 0);
+        weight += core->weight + (core->refilling ? core->refill_limit : 0);
         in_flight += core->in_flight;
         assert(!core->changing || (!core->on_ring && !core->on_timers));
     }
     assert(queued == world->core.queued);
+    assert(weight == world->core.weight);
     assert(in_flight == world->core.in_flight);
     assert(in_flight <= world->core.config.in_flight_max);
 }

@@ -120,15 +120,17 @@ static void read_refill(struct world *world, const struct world_op *op)
     qsort(found, count, sizeof(found[0]), by_due_and_key);
     struct world_report *report = world_add_report(world, EVENT_REFILLED, op->webhook);
     struct delivery_list *list = &report->event.deliveries;
-    for (size_t i = 0; i < count && i < op->limit; i++) {
-        struct delivery *delivery = world_allocate(world, found[i]);
+    size_t taken = 0;
+    for (unsigned weight = 0; taken < count && weight < op->limit; taken++) {
+        struct delivery *delivery = world_allocate(world, found[taken]);
+        weight += delivery->weight;
         if (list->tail)
             list->tail->next = delivery;
         else
             list->head = delivery;
         list->tail = delivery;
     }
-    report->event.more = count > op->limit;
+    report->event.more = count > taken;
 }
 
 bool world_commit(struct world *world)
