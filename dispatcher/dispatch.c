@@ -142,6 +142,14 @@ void dispatch_create(struct dispatch *dispatch, struct create_call *call)
     send_call(dispatch, &dispatch->writer.mailbox, &call->call, MAIL_CREATE);
 }
 
+void dispatch_reseal(struct dispatch *dispatch)
+{
+    atomic_store(&dispatch->reseal, true);
+    struct mail *tick = hook_alloc(sizeof(*tick));
+    tick->kind = MAIL_TICK;
+    dispatch_send(dispatch, &dispatch->writer.mailbox, tick);
+}
+
 void dispatch_publish(struct dispatch *dispatch, struct publish_call *call)
 {
     send_call(dispatch, &dispatch->writer.mailbox, &call->call, MAIL_PUBLISH);

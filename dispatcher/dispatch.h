@@ -16,6 +16,7 @@
 #include "dispatcher/clock.h"
 #include "dispatcher/egress.h"
 #include "dispatcher/mailbox.h"
+#include "dispatcher/reseal.h"
 #include "dispatcher/sign_form.h"
 #include "dispatcher/text.h"
 #include "store/store.h"
@@ -156,6 +157,10 @@ struct dispatch_options {
     unsigned senders;
     struct store *store;
     struct clock *clock;
+    struct sealer *sealer;       /* the caller's; that of the store */
+    void (*resealed)(void *ctx); /* after dispatch_reseal, when it is done; on the writer's thread;
+                                    may be NULL */
+    void *resealed_ctx;
     struct egress_policy egress;
     unsigned verify_per_host_max; /* verify requests a minute to one host; 0: no cap */
     dur_ms attempt_timeout_ms;
@@ -193,6 +198,9 @@ void dispatch_redeliver(struct dispatch *dispatch, struct redeliver_call *call);
 void dispatch_fetch(struct dispatch *dispatch, struct fetch_call *call);
 void dispatch_store(struct dispatch *dispatch, struct store_call *call);
 void dispatch_advance(struct dispatch *dispatch, struct advance_call *call);
+
+/* Seals what is not sealed under the newest key again, a little at a time. Any thread. */
+void dispatch_reseal(struct dispatch *dispatch);
 
 /* The answer to a create or update call that was DISPATCH_OK has gone out (or its client has gone):
  * the verify run may begin. Must be called exactly once for each of those, deletes included;

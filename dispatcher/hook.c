@@ -46,12 +46,19 @@ static char *copy_text(const char *text)
 
 /* ---- configuration ---- */
 
+static void wipe_free(char *text)
+{
+    if (text)
+        OPENSSL_cleanse(text, strlen(text));
+    free(text);
+}
+
 static void set_header(struct webhook_config *config, size_t at, struct store_bytes name,
                        struct store_bytes value)
 {
     struct webhook_header *header = &config->headers[at];
     free((char *)header->name);
-    free((char *)header->value);
+    wipe_free((char *)header->value);
     header->name = copy(name.at, name.bytes);
     header->value = copy(value.at, value.bytes);
 }
@@ -175,6 +182,11 @@ char *webhook_config_header_lines(const struct webhook_config *config)
     return lines;
 }
 
+void webhook_config_free_lines(char *lines)
+{
+    wipe_free(lines);
+}
+
 static bool same_headers(const struct webhook_config *a, const struct webhook_config *b)
 {
     if (a->header_count != b->header_count)
@@ -240,15 +252,14 @@ void webhook_config_drop(struct webhook_config *config)
         return;
     for (size_t i = 0; i < config->header_count; i++) {
         free((char *)config->headers[i].name);
-        free((char *)config->headers[i].value);
-        free(config->header_list[i].data);
+        wipe_free((char *)config->headers[i].value);
+        wipe_free(config->header_list[i].data);
     }
     curl_url_cleanup(config->target_url);
     curl_free(config->host);
     free(config->url);
     free(config->target);
-    OPENSSL_cleanse(config->secret, strlen(config->secret));
-    free(config->secret);
+    wipe_free(config->secret);
     free(config);
 }
 

@@ -46,9 +46,10 @@ struct webhook_config *webhook_config_hold(struct webhook_config *config);
 void webhook_config_drop(
     struct webhook_config *config); /* NULL is fine; wipes the secret with the last holder */
 
-/* Writes the headers as the store keeps them, "name: value\n" lines; the text is the caller's to
- * free. */
+/* Writes the headers as they are sealed, "name: value\n" lines; the text is to be given to
+ * webhook_config_free_lines, which wipes it: values may be credentials. */
 char *webhook_config_header_lines(const struct webhook_config *config);
+void webhook_config_free_lines(char *lines);
 
 /* One webhook in memory. Made by the writer, the sender's from then on, but for `subscriber`. */
 struct hook {

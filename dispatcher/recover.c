@@ -13,7 +13,35 @@
 struct recovery {
     struct writer *writer;
     int64_t webhooks;
+    char *error; /* set: a secret does not open */
+    size_t error_bytes;
+    bool broken;
 };
+
+/* The configuration of a row; NULL if it cannot be had, or, noted in `recovery`, not be opened. */
+static struct webhook_config *open_config(struct recovery *recovery,
+                                          const struct store_webhook *row, const char *don)
+{
+    struct store_webhook open = *row;
+    struct sealed_row opened;
+    struct webhook_config *config = NULL;
+    enum seal_result result =
+        seal_row_open(recovery->writer->dispatch->options.sealer, row, &opened);
+    open.secret = opened.secret;
+    open.headers = opened.headers;
+    if (result == SEAL_OK && open.secret.bytes > 0) {
+        config = webhook_config_from_row(&open, don);
+    } else {
+        recovery->broken = true;
+        snprintf(recovery->error, recovery->error_bytes,
+                 "the secret of %s %s; put the store and the key file back as they belong together",
+                 don,
+                 result == SEAL_NO_KEY ? "is sealed under a key that is not there"
+                                       : "does not open with the key that sealed it");
+    }
+    sealed_row_free(&opened);
+    return config;
+}
 
 static bool add_webhook(void *context, const struct store_webhook *row, bool has_open)
 {
@@ -21,7 +49,9 @@ static bool add_webhook(void *context, const struct store_webhook *row, bool has
     struct writer *writer = recovery->writer;
     char don[IDS_DON_BYTES_MAX];
     webhook_json_don(don, row->partition, row->org, row->id);
-    struct webhook_config *config = webhook_config_from_row(row, don);
+    struct webhook_config *config = open_config(recovery, row, don);
+    if (recovery->broken)
+        return false;
     if (!config) {
         LOG(fault, LOG_TEXT("where", don),
             LOG_TEXT("error", "its stored target is no url, or its signature has an unknown word; "
@@ -41,13 +71,15 @@ static bool add_webhook(void *context, const struct store_webhook *row, bool has
     return true;
 }
 
-enum store_result recover(struct writer *writer)
+bool recover(struct writer *writer, char *error, size_t error_bytes)
 {
-    struct recovery recovery = {writer, 0};
+    struct recovery recovery = {writer, 0, error, error_bytes, false};
     int64_t began_ms = clock_span_ms();
     enum store_result result =
         store_recover(writer->dispatch->options.store, add_webhook, &recovery);
     subscribers_commit(&writer->subscribers);
+    if (recovery.broken)
+        return false;
     if (result ==
         STORE_OK) /* counted last: reading the webhooks ends what deleted ones left open */
         result = store_open_count(writer->dispatch->options.store, &writer->open);
@@ -55,5 +87,8 @@ enum store_result recover(struct writer *writer)
         LOG(recovered, LOG_NUMBER("webhooks", recovery.webhooks),
             LOG_NUMBER("open_deliveries", (int64_t)writer->open),
             LOG_NUMBER("duration_ms", clock_span_ms() - began_ms));
-    return result;
+    else
+        snprintf(error, error_bytes, "cannot read the store: %s",
+                 store_error(writer->dispatch->options.store));
+    return result == STORE_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "dispatcher/mail.h"
 #include "dispatcher/quiet.h"
+#include "dispatcher/reseal.h"
 #include "dispatcher/subscribers.h"
 #include "dispatcher/verify_pace.h"
 
@@ -38,6 +39,9 @@ struct writer {
     mono_ms purge_at;
     int64_t failing_since_ms; /* clock_span_ms of the first commit that failed; 0: none */
     int64_t done;             /* mails that this round finished: leaves quiet at its end */
+    struct reseal_step reseal;
+    bool resealing;
+    uint64_t resealed; /* webhooks in this walk */
     bool stopping;
 };
 
@@ -52,6 +56,7 @@ struct dispatch {
     struct clock_driver *driver;     /* NULL with a real clock */
     struct verify_pace *verify_pace; /* NULL: no cap */
     atomic_bool stopping;            /* no more calls */
+    atomic_bool reseal;              /* asked for by dispatch_reseal, and not begun */
     atomic_bool store_failing;       /* commits fail: start nothing that could not be recorded */
 };
 
@@ -126,8 +131,9 @@ void writer_trace(const struct operations *operations);
 
 /* ---- recover.c ---- */
 
-/* Makes hooks and subscribers of everything in the store and reports them to the senders. */
-enum store_result recover(struct writer *writer);
+/* Makes hooks and subscribers of everything in the store and reports them to the senders. False,
+ * with `error`, if it cannot be read, or a secret in it does not open. */
+bool recover(struct writer *writer, char *error, size_t error_bytes);
 
 /* ---- loop.c, loop_post.c ---- */
 

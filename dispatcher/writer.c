@@ -242,6 +242,35 @@ static void purge(struct writer *writer)
     writer->purge_at = more ? now.mono : now.mono + PURGE_EVERY_MS;
 }
 
+/* One step of a walk that was asked for. */
+static void reseal(struct writer *writer)
+{
+    struct dispatch *dispatch = writer->dispatch;
+    const struct dispatch_options *options = &dispatch->options;
+    if (atomic_exchange(&dispatch->reseal, false)) {
+        writer->resealing = true;
+        writer->reseal = (struct reseal_step){0};
+        writer->resealed = 0;
+    }
+    if (!writer->resealing)
+        return;
+    enum store_result result =
+        reseal_step(options->store, options->clock, options->sealer, &writer->reseal);
+    if (result !=
+        STORE_OK) { /* without space it is tried again; a secret that does not open stays so */
+        writer->resealing = result != STORE_CORRUPT;
+        return;
+    }
+    writer->resealed += writer->reseal.resealed;
+    if (!writer->reseal.done)
+        return;
+    writer->resealing = false;
+    LOG(resealed, LOG_NUMBER("webhooks", (int64_t)writer->resealed),
+        LOG_NUMBER("key", sealer_version(options->sealer)));
+    if (options->resealed)
+        options->resealed(options->resealed_ctx);
+}
+
 /* Takes what is to be committed next: what failed before, then what waits, but not more than a
  * bounded number at once. */
 static struct mail *gather(struct writer *writer)
@@ -267,6 +296,8 @@ static int wait_ms(const struct writer *writer)
 {
     if (writer->retained || writer->failing_since_ms != 0)
         return RETRY_MS;
+    if (writer->resealing)
+        return 0;
     mono_ms left_ms = writer->purge_at - clock_now(writer->dispatch->options.clock).mono;
     return left_ms <= 0 ? 0 : left_ms < PURGE_EVERY_MS ? (int)left_ms : PURGE_EVERY_MS;
 }
@@ -285,6 +316,8 @@ void writer_round(struct writer *writer)
     }
     if (!writer->retained)
         purge(writer);
+    if (!writer->retained && writer->failing_since_ms == 0)
+        reseal(writer);
     quiet_leave(&writer->dispatch->quiet, writer->done);
     writer->done = 0;
 }
@@ -302,10 +335,7 @@ bool writer_recover(struct writer *writer, struct dispatch *dispatch, char *erro
                     size_t error_bytes)
 {
     writer->dispatch = dispatch;
-    enum store_result result = recover(writer);
-    if (result != STORE_OK) {
-        snprintf(error, error_bytes, "cannot read the store: %s",
-                 store_error(dispatch->options.store));
+    if (!recover(writer, error, error_bytes)) {
         discard_reports(writer);
         return false;
     }

@@ -39,9 +39,14 @@ static enum store_result insert_webhook(struct writer *writer, const struct crea
         .created_by = text_bytes(call->user),
         .modified_by = text_bytes(call->user),
     };
+    struct sealed_row sealed;
+    seal_row(writer->dispatch->options.sealer, &row, &sealed);
+    row.secret = sealed.secret;
+    row.headers = sealed.headers;
     enum store_result result = store_webhook_insert(writer->dispatch->options.store, &row);
     *key = row.key;
-    free(headers);
+    sealed_row_free(&sealed);
+    webhook_config_free_lines(headers);
     return result;
 }
 

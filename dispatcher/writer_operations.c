@@ -47,7 +47,8 @@ static struct store_bytes text_bytes(const char *text)
     return (struct store_bytes){text, strlen(text)};
 }
 
-static enum store_result configure(struct store *store, const struct operation *operation,
+static enum store_result configure(const struct dispatch_options *options,
+                                   const struct operation *operation,
                                    const struct webhook_config *config)
 {
     bool deleted =
@@ -56,6 +57,8 @@ static enum store_result configure(struct store *store, const struct operation *
     sign_own_write(&config->signature, signature);
     struct store_webhook row = {
         .key = operation->webhook,
+        .id = text_bytes(strrchr(config->id, '/') + 1),
+        .status = operation->change.status,
         .url = text_bytes(config->url),
         .target = text_bytes(config->target),
         .secret = text_bytes(deleted ? "" : config->secret),
@@ -65,8 +68,13 @@ static enum store_result configure(struct store *store, const struct operation *
         .modified_us = operation->change.modified_us,
         .modified_by = text_bytes(operation->change.user),
     };
-    enum store_result result = store_webhook_configure(store, &row);
-    free(headers);
+    struct sealed_row sealed;
+    seal_row(options->sealer, &row, &sealed);
+    row.secret = sealed.secret;
+    row.headers = sealed.headers;
+    enum store_result result = store_webhook_configure(options->store, &row);
+    sealed_row_free(&sealed);
+    webhook_config_free_lines(headers);
     return result;
 }
 
@@ -77,7 +85,7 @@ static enum store_result change(struct writer *writer, const struct operation *o
     enum store_result result =
         store_webhook_status(store, operation->webhook, &operation->change.status);
     if (result == STORE_OK && config)
-        result = configure(store, operation, config);
+        result = configure(&writer->dispatch->options, operation, config);
     if (result == STORE_OK && operation->change.settle != REASON_none) {
         enum delivery_state end = delivery_end(operation->change.settle);
         uint64_t settled = 0;

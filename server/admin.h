@@ -14,6 +14,8 @@
 
 #include <stdio.h>
 
+struct keys;
+
 #define ADMIN_OPTIONS_MAX       8
 #define ADMIN_REQUEST_BYTES_MAX 65536
 
@@ -31,6 +33,7 @@ struct admin_call {
     struct store_call store; /* first */
     const struct admin_operation *operation;
     const struct config *config;
+    struct keys *keys;                        /* the daemon's; NULL without one */
     struct json_t *root;                      /* the request's options */
     struct json_out out;                      /* the answer, a JSON object */
     char changed[STORE_ORG_ID_BYTES_MAX + 1]; /* the id of what a change is about, for the log */
@@ -90,6 +93,8 @@ enum store_result admin_token_list(struct admin_call *call, struct store_reader 
                                    struct instant now);
 enum store_result admin_token_revoke(struct store_call *call, struct store *store,
                                      struct instant now);
+enum store_result admin_keys_rotate(struct store_call *call, struct store *store,
+                                    struct instant now);
 
 /* ---- the command line ---- */
 

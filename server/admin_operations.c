@@ -40,6 +40,7 @@ static const struct admin_option token_revoke_options[] = {
 
 static const struct admin_option no_options[] = {{0}};
 
+static const char *const key_columns[] = {"version", "file", NULL};
 static const char *const org_columns[] = {"id", "partition", "name", "created_date", NULL};
 static const char *const new_token_columns[] = {"id",           "org",   "name", "scopes",
                                                 "expires_date", "token", NULL};
@@ -85,6 +86,16 @@ const struct admin_operation admin_operations[] = {
      .apply = admin_token_revoke,
      .shown = "token",
      .columns = token_columns},
+    {.group = "keys",
+     .verb = "rotate",
+     .help = "make a new key that seals secrets at rest",
+     .options = no_options,
+     .apply = admin_keys_rotate,
+     .shown = "key",
+     .columns = key_columns,
+     .note =
+         "A running service seals everything again under this key and then drops the old one; "
+         "otherwise the next start does. Copies of the store from before need the old key file."},
     {0},
 };
 

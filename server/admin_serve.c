@@ -105,6 +105,7 @@ static void carry_out(struct admin_server *server, struct text request, struct j
     struct change change = {.server = server};
     struct admin_call *call = &change.call;
     admin_call_begin(call, request, server->options.config);
+    call->keys = server->options.keys;
     if (!call->is_refused && call->operation->apply != NULL)
         run_change(server, &change);
     else if (!call->is_refused)

@@ -13,6 +13,7 @@ struct admin_server_options {
     struct clock *clock;
     struct dispatch *dispatch;
     struct http *http;
+    struct keys *keys;
     struct api *api; /* learns of what has changed, on the loop's thread */
 };
 

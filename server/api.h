@@ -23,6 +23,7 @@ struct api {
     struct store_reader *reader;
     struct clock *clock;
     struct egress_policy egress;
+    struct sealer *sealer;
     struct tenants tenants;
 };
 

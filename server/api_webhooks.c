@@ -22,6 +22,7 @@ struct reading {
     struct instant now;
     unsigned states; /* those to be shown, as bits */
     int64_t key;
+    bool broken; /* a secret does not open */
 };
 
 static bool visit_webhook(void *ctx, const struct store_webhook *row)
@@ -29,8 +30,15 @@ static bool visit_webhook(void *ctx, const struct store_webhook *row)
     struct reading *reading = ctx;
     reading->key = row->key;
     if (reading->out != NULL && (reading->states & (1u << row->status.state)) != 0)
-        render_webhook(reading->out, reading->api, reading->token, row, reading->now);
+        reading->broken |=
+            !render_webhook(reading->out, reading->api, reading->token, row, reading->now);
     return true;
+}
+
+static const char *why_not(const struct api *api, const struct reading *reading)
+{
+    return reading->broken ? "a secret does not open with the key that sealed it"
+                           : store_reader_error(api->reader);
 }
 
 /* Answers with what the store says of a webhook. */
@@ -38,14 +46,14 @@ void webhook_answer(struct api *api, struct http_request *request, struct store_
                     int status)
 {
     struct json_out out = {0};
-    struct reading reading = {api, request->token, &out, clock_now(api->clock), ~0u, 0};
+    struct reading reading = {api, request->token, &out, clock_now(api->clock), ~0u, 0, false};
     enum store_result result;
     json_out_object(&out);
     json_out_key(&out, "webhook");
     result = store_webhook_get(api->reader, api_org_bytes(api_org(request)), id, visit_webhook,
                                &reading);
     json_out_object_end(&out);
-    if (result == STORE_OK) {
+    if (result == STORE_OK && !reading.broken) {
         http_answer(request, status, "application/json", &out);
         return;
     }
@@ -53,7 +61,7 @@ void webhook_answer(struct api *api, struct http_request *request, struct store_
     if (result == STORE_NOT_FOUND)
         error_answer_plain(request, ERROR_not_found, NULL);
     else
-        error_answer_fault(request, "webhooks", store_reader_error(api->reader));
+        error_answer_fault(request, "webhooks", why_not(api, &reading));
 }
 
 /* The id member of a request, as the store wants it. On false the request is answered. */
@@ -83,7 +91,7 @@ void webhooks_list(struct api *api, struct http_request *request, struct json_t 
 {
     const struct json_t *statuses = tree_member(root, "status");
     struct json_out out = {0};
-    struct reading reading = {api, request->token, &out, clock_now(api->clock), ~0u, 0};
+    struct reading reading = {api, request->token, &out, clock_now(api->clock), ~0u, 0, false};
     struct error error;
     if (tree_count(statuses) > 0 &&
         !fields_statuses(api, statuses, "status", &reading.states, &error)) {
@@ -98,10 +106,10 @@ void webhooks_list(struct api *api, struct http_request *request, struct json_t 
         store_webhook_list(api->reader, api_org_bytes(api_org(request)), visit_webhook, &reading);
     json_out_array_end(&out);
     json_out_object_end(&out);
-    if (result == STORE_OK)
+    if (result == STORE_OK && !reading.broken)
         http_answer(request, 200, "application/json", &out);
     else
-        error_answer_fault(request, "webhooks.list", store_reader_error(api->reader));
+        error_answer_fault(request, "webhooks.list", why_not(api, &reading));
     json_out_free(&out);
     tree_free(root);
 }

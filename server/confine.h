@@ -16,4 +16,8 @@ bool confine_user(const char *user, const char *data, char *error, size_t error_
  * kernel could not be asked for it, as static text: then nothing has changed. */
 const char *confine_files(const char *data);
 
+/* Secrets are in memory: none of it goes to a file when the process crashes, and no other process
+ * of its user may look into it. */
+void confine_memory(void);
+
 #endif

@@ -12,9 +12,23 @@
 
 #include <assert.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <math.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+static void wipe_free(void *memory)
+{
+    if (memory != NULL)
+        OPENSSL_cleanse(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+void tree_set_up(void)
+{
+    json_set_alloc_funcs(malloc, wipe_free);
+}
 
 bool tree_read(struct text body, unsigned depth_max, struct json_t **root, struct error *error)
 {
@@ -26,6 +40,7 @@ bool tree_read(struct text body, unsigned depth_max, struct json_t **root, struc
     /* Integers as doubles: otherwise one of 20 digits would not be read at all. */
     *root = json_loadb(canonical.at, canonical.bytes,
                        JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &why);
+    OPENSSL_cleanse((char *)canonical.at, canonical.bytes);
     free((char *)canonical.at);
     if (*root != NULL)
         return true;

@@ -21,6 +21,9 @@ struct tree_field {
     const struct tree_field *fields; /* of an object, or of the elements of an array of objects */
 };
 
+/* Once, before threads: memory of trees is wiped when it is freed, for requests carry secrets. */
+void tree_set_up(void);
+
 /* Reads a body. On success true, and *root is the caller's, to free with tree_free. On error false,
  * *root is NULL, and *error is a parse_error (or service_unavailable for want of memory). */
 bool tree_read(struct text body, unsigned depth_max, struct json_t **root, struct error *error);

@@ -17,6 +17,7 @@
 #include "server/admin_socket.h"
 #include "server/config_dispatch.h"
 #include "server/confine.h"
+#include "server/keys.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -40,6 +41,7 @@ struct daemon {
     char **argv;
     int argc;
     struct store *store;
+    struct keys keys;
     struct clock *clock;
     struct dispatch *dispatch;
     struct api api;
@@ -127,7 +129,12 @@ static bool start_dispatch(struct daemon *daemon, char *error, size_t error_byte
     options.store = daemon->store;
     options.clock = daemon->clock;
     options.egress = *egress;
+    options.sealer = daemon->api.sealer = daemon->keys.sealer;
+    options.resealed = keys_resealed;
+    options.resealed_ctx = &daemon->keys;
     daemon->dispatch = dispatch_start(&options, error, error_bytes);
+    if (daemon->dispatch != NULL)
+        keys_serve(&daemon->keys, daemon->dispatch);
     return daemon->dispatch != NULL;
 }
 
@@ -170,6 +177,7 @@ static bool start_admin(struct daemon *daemon, char *error, size_t error_bytes)
         .clock = daemon->clock,
         .dispatch = daemon->dispatch,
         .http = daemon->http,
+        .keys = &daemon->keys,
         .api = &daemon->api,
     };
     daemon->admin_listener = -1;
@@ -232,10 +240,14 @@ static bool start(struct daemon *daemon, char *error, size_t error_bytes)
         LOG(developer_mode, LOG_TEXT("token_source", token_source(config)),
             LOG_TEXT("targets", "loopback and http allowed"));
     raise_descriptor_limit();
+    confine_memory();
+    tree_set_up();
     daemon->listener = http_listen(config->listen, is_https(config) ? "https" : "http", daemon->url,
                                    sizeof(daemon->url), error, error_bytes);
     if (daemon->listener < 0 || !confine_user(config->user, config->data, error, error_bytes) ||
+        !key_file_check_directory(config->data, error, error_bytes) ||
         !start_store(daemon, error, error_bytes) ||
+        !keys_start(&daemon->keys, config, daemon->store, daemon->clock, error, error_bytes) ||
         (daemon->admin_listener = admin_socket_listen(config->data, error, error_bytes)) < 0)
         return false;
     confine(config);
@@ -262,6 +274,7 @@ static void stop(struct daemon *daemon)
         close(daemon->listener);
     if (daemon->api.reader != NULL)
         store_reader_close(daemon->api.reader);
+    keys_stop(&daemon->keys);
     tenants_free(&daemon->api.tenants);
     store_close(daemon->store);
     if (daemon->clock != NULL)

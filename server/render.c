@@ -48,16 +48,21 @@ const char *render_status(const struct api *api, enum webhook_state state)
     return webhook_json_status(state, api->config->degraded_status_visible);
 }
 
-void render_webhook(struct json_out *out, const struct api *api, const struct token *token,
+bool render_webhook(struct json_out *out, const struct api *api, const struct token *token,
                     const struct store_webhook *row, struct instant now)
 {
     struct store_webhook shown = *row;
-    if ((token->scopes & 1u << SCOPE_manage) == 0)
-        shown.secret = shown.headers = (struct store_bytes){"", 0};
+    struct sealed_row opened = {.secret = {"", 0}, .headers = {"", 0}};
+    bool good = (token->scopes & 1u << SCOPE_manage) == 0 ||
+                seal_row_open(api->sealer, row, &opened) == SEAL_OK;
+    shown.secret = opened.secret;
+    shown.headers = opened.headers;
     json_out_object(out);
     webhook_json_members(out, api->config->degraded_status_visible, &shown);
     render_health(out, &row->status, now);
     json_out_object_end(out);
+    sealed_row_free(&opened);
+    return good;
 }
 
 /* ---- events ---- */

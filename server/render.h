@@ -12,8 +12,8 @@ void render_mono_pair(struct json_out *out, const char *key, struct instant now,
 
 /* The `webhook` object (DevRev OpenAPI), with `health`, which is ours, at its end, as `token` may
  * see it: without scope manage `secret`, which DevRev's schema requires, is empty, and headers are
- * left out. `now` is the clock's. */
-void render_webhook(struct json_out *out, const struct api *api, const struct token *token,
+ * left out. `now` is the clock's. False if its secret does not open. */
+bool render_webhook(struct json_out *out, const struct api *api, const struct token *token,
                     const struct store_webhook *row, struct instant now);
 
 /* The word that `status` shows for a state: degraded is unverified to DevRev's clients, unless the

@@ -15,11 +15,12 @@
 
 #include "sqlite_0001.h"
 #include "sqlite_0002.h"
+#include "sqlite_0003.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-static const char *const versions[] = {sqlite_0001_sql, sqlite_0002_sql};
+static const char *const versions[] = {sqlite_0001_sql, sqlite_0002_sql, sqlite_0003_sql};
 
 _Static_assert(sizeof versions / sizeof versions[0] == STORE_SCHEMA_VERSION,
                "one file for each version");

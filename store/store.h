@@ -57,6 +57,7 @@ struct store_bytes {
 #define STORE_NAME_BYTES_MAX       128
 #define STORE_HASH_BYTES           32
 #define STORE_ANSWER_BYTES_MAX     4096
+#define STORE_SEAL_BYTES_MAX       64
 #define STORE_ATTEMPTS_MAX         255 /* attempts kept of one delivery, redeliveries included */
 
 /* An organisation. */
@@ -87,8 +88,8 @@ struct store_webhook {
     struct store_bytes partition; /* the third part of its DON: "dvrv-us-1" */
     struct store_bytes url;       /* as the client wrote it */
     struct store_bytes target;    /* as it is dialled */
-    struct store_bytes secret;    /* empty once deleted */
-    struct store_bytes headers;   /* "name: value\n" lines; may be empty */
+    struct store_bytes secret;    /* sealed (dispatcher/seal.h); empty once deleted */
+    struct store_bytes headers;   /* sealed "name: value\n" lines; may be empty */
     struct store_bytes signature; /* "part=word" separated by spaces; may be empty */
     struct event_set event_types; /* stored by name */
     struct webhook_status status;
@@ -228,6 +229,16 @@ enum store_result store_webhook_insert(struct store *store, struct store_webhook
 /* Writes url, target, secret, headers, signature, event_types, modified_* of row->key (not its
  * status). A secret of 0 bytes wipes it. */
 enum store_result store_webhook_configure(struct store *store, const struct store_webhook *row);
+/* Visits at most `limit` webhooks with a key above `after`, by their keys, as this transaction has
+ * them, deleted ones too. */
+enum store_result store_webhook_walk(struct store *store, int64_t after, unsigned limit,
+                                     bool (*visit)(void *ctx, const struct store_webhook *row),
+                                     void *ctx);
+/* Writes secret and headers of a webhook, and nothing else: the same, sealed again. */
+enum store_result store_webhook_reseal(struct store *store, int64_t webhook,
+                                       struct store_bytes secret, struct store_bytes headers);
+/* Keeps a mark of the key that webhooks are sealed with, 1 to STORE_SEAL_BYTES_MAX bytes. */
+enum store_result store_seal_put(struct store *store, struct store_bytes seal);
 /* Writes the status of a webhook. */
 enum store_result store_webhook_status(struct store *store, int64_t webhook,
                                        const struct webhook_status *status);
@@ -310,6 +321,13 @@ store_recover(struct store *store,
               bool (*visit)(void *ctx, const struct store_webhook *row, bool has_open), void *ctx);
 /* How many deliveries are open, counted once at start. */
 enum store_result store_open_count(struct store *store, uint64_t *count);
+
+/* Gives the mark of the key; *bytes is 0 while there is none: nothing is sealed yet. */
+enum store_result store_seal_get(struct store *store, uint8_t seal[STORE_SEAL_BYTES_MAX],
+                                 size_t *bytes);
+/* Leaves nothing readable of what webhooks had before. Writes all of them anew; no reader may be
+ * open. */
+enum store_result store_scrub(struct store *store);
 
 /* ---- after a commit, writing thread ---- */
 

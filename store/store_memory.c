@@ -51,6 +51,7 @@ static enum store_result memory_commit(struct store *store, struct instant now, 
     enum store_result result = memory_medium(store);
     if (result != STORE_OK)
         return result;
+    m->seal = m->next_seal;
     memory_table_commit(&m->webhooks);
     memory_table_commit(&m->events);
     memory_table_commit(&m->deliveries);
@@ -65,6 +66,7 @@ static enum store_result memory_commit(struct store *store, struct instant now, 
 static void memory_rollback(struct store *store)
 {
     struct memory_store *m = memory(store);
+    m->next_seal = m->seal;
     memory_table_rollback(&m->webhooks);
     memory_table_rollback(&m->events);
     memory_table_rollback(&m->deliveries);
@@ -77,8 +79,7 @@ static void memory_rollback(struct store *store)
 
 /* ---- webhooks ---- */
 
-/* A block with a copy of *row and all that it points to. */
-static struct store_webhook *webhook_copy(const struct store_webhook *row)
+struct store_webhook *memory_webhook_copy(const struct store_webhook *row)
 {
     size_t bytes = row->id.bytes + row->org.bytes + row->partition.bytes + row->url.bytes +
                    row->target.bytes + row->secret.bytes + row->headers.bytes +
@@ -111,7 +112,7 @@ static enum store_result memory_webhook_insert(struct store *store, struct store
             return STORE_CONFLICT;
     }
     row->key = memory_table_next(&m->webhooks);
-    memory_table_add(&m->webhooks, webhook_copy(row));
+    memory_table_add(&m->webhooks, memory_webhook_copy(row));
     return STORE_OK;
 }
 
@@ -134,7 +135,7 @@ static enum store_result memory_webhook_configure(struct store *store,
     new.event_types = row->event_types;
     new.modified_us = row->modified_us;
     new.modified_by = row->modified_by;
-    memory_table_replace(&m->webhooks, row->key, webhook_copy(&new));
+    memory_table_replace(&m->webhooks, row->key, memory_webhook_copy(&new));
     return STORE_OK;
 }
 
@@ -148,7 +149,7 @@ static enum store_result memory_webhook_status(struct store *store, int64_t webh
     const struct store_webhook *old = memory_table_current(&m->webhooks, webhook);
     if (old == NULL)
         return STORE_NOT_FOUND;
-    struct store_webhook *new = webhook_copy(old);
+    struct store_webhook *new = memory_webhook_copy(old);
     new->status = *status;
     memory_table_replace(&m->webhooks, webhook, new);
     return STORE_OK;
@@ -264,6 +265,11 @@ static const struct store_ops memory_ops = {
     .webhook_configure = memory_webhook_configure,
     .webhook_status = memory_webhook_status,
     .webhook_look = memory_webhook_look,
+    .webhook_walk = memory_webhook_walk,
+    .webhook_reseal = memory_webhook_reseal,
+    .seal_put = memory_seal_put,
+    .seal_get = memory_seal_get,
+    .scrub = memory_scrub,
     .settle = memory_settle,
     .accept = memory_accept,
     .object_get = memory_object_get,

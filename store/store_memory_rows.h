@@ -56,6 +56,10 @@ struct memory_store {
     void *object_places; /* a tree of places in `objects` by number, as the transaction sees it */
     struct open_list *open; /* of webhook k: open[k - 1], as the transaction sees it */
     size_t open_capacity;
+    struct {
+        uint8_t at[STORE_SEAL_BYTES_MAX];
+        size_t bytes;
+    } seal, next_seal; /* committed, and as the transaction has it */
     unsigned fail_after, fail_times;
     enum store_result fail_result;
 };
@@ -82,6 +86,16 @@ enum store_result memory_medium(struct store *store);
 void memory_delivery_moved(void *ctx, const void *from, const void *to);
 
 /* Ops of store_memory_delivery.c. */
+enum store_result memory_webhook_walk(struct store *store, int64_t after, unsigned limit,
+                                      store_visit_webhook *visit, void *ctx);
+enum store_result memory_webhook_reseal(struct store *store, int64_t webhook,
+                                        struct store_bytes secret, struct store_bytes headers);
+enum store_result memory_seal_put(struct store *store, struct store_bytes seal);
+enum store_result memory_seal_get(struct store *store, uint8_t seal[STORE_SEAL_BYTES_MAX],
+                                  size_t *bytes);
+enum store_result memory_scrub(struct store *store);
+/* A block with a copy of *row and all that it points to. */
+struct store_webhook *memory_webhook_copy(const struct store_webhook *row);
 enum store_result memory_settle(struct store *store, int64_t webhook, enum delivery_state state,
                                 enum reason reason, const int64_t *except, size_t except_count,
                                 uint64_t *settled);

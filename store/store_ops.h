@@ -34,6 +34,14 @@ struct store_ops {
                                         const struct webhook_status *status);
     enum store_result (*webhook_look)(struct store *, int64_t webhook, store_visit_webhook *visit,
                                       void *ctx);
+    enum store_result (*webhook_walk)(struct store *, int64_t after, unsigned limit,
+                                      store_visit_webhook *visit, void *ctx);
+    enum store_result (*webhook_reseal)(struct store *, int64_t webhook, struct store_bytes secret,
+                                        struct store_bytes headers);
+    enum store_result (*seal_put)(struct store *, struct store_bytes seal);
+    enum store_result (*seal_get)(struct store *, uint8_t seal[STORE_SEAL_BYTES_MAX],
+                                  size_t *bytes);
+    enum store_result (*scrub)(struct store *);
     enum store_result (*settle)(struct store *, int64_t webhook, enum delivery_state state,
                                 enum reason reason, const int64_t *except, size_t except_count,
                                 uint64_t *settled);

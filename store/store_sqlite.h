@@ -22,6 +22,10 @@ enum sqlite_write {
     WRITE_WEBHOOK_INSERT,
     WRITE_WEBHOOK_CONFIGURE,
     WRITE_WEBHOOK_LOOK,
+    WRITE_WEBHOOK_WALK,
+    WRITE_WEBHOOK_RESEAL,
+    WRITE_SEAL_GET,
+    WRITE_SEAL_PUT,
     WRITE_WEBHOOK_STATUS,
     WRITE_EVENT_INSERT,
     WRITE_DELIVERY_INSERT,
@@ -179,6 +183,14 @@ enum store_result sqlite_webhook_status(struct store *store, int64_t webhook,
                                         const struct webhook_status *status);
 enum store_result sqlite_webhook_look(struct store *store, int64_t webhook,
                                       store_visit_webhook *visit, void *ctx);
+enum store_result sqlite_webhook_walk(struct store *store, int64_t after, unsigned limit,
+                                      store_visit_webhook *visit, void *ctx);
+enum store_result sqlite_webhook_reseal(struct store *store, int64_t webhook,
+                                        struct store_bytes secret, struct store_bytes headers);
+enum store_result sqlite_seal_put(struct store *store, struct store_bytes seal);
+enum store_result sqlite_seal_get(struct store *store, uint8_t seal[STORE_SEAL_BYTES_MAX],
+                                  size_t *bytes);
+enum store_result sqlite_scrub(struct store *store);
 enum store_result sqlite_settle(struct store *store, int64_t webhook, enum delivery_state state,
                                 enum reason reason, const int64_t *except, size_t except_count,
                                 uint64_t *settled);

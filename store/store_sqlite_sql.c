@@ -23,6 +23,11 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
         "UPDATE webhook SET url = ?4, target = ?5, secret = ?6, headers = ?7, event_types = ?8,"
         " modified_us = ?21, modified_by = ?23, signature = ?24 WHERE key = ?1",
     [WRITE_WEBHOOK_LOOK] = "SELECT " SQLITE_WEBHOOK_COLUMNS " FROM webhook WHERE key = ?1",
+    [WRITE_WEBHOOK_WALK] =
+        "SELECT " SQLITE_WEBHOOK_COLUMNS " FROM webhook WHERE key > ?1 ORDER BY key LIMIT ?2",
+    [WRITE_WEBHOOK_RESEAL] = "UPDATE webhook SET secret = ?2, headers = ?3 WHERE key = ?1",
+    [WRITE_SEAL_GET] = "SELECT seal FROM meta WHERE id = 1",
+    [WRITE_SEAL_PUT] = "UPDATE meta SET seal = ?1 WHERE id = 1",
     [WRITE_WEBHOOK_STATUS] =
         "UPDATE webhook SET state = ?9, reason = ?10, verified = ?11, generation = ?12,"
         " consecutive_failures = ?13, verify_count = ?14, since_us = ?15, last_success_us = ?16,"

@@ -39,7 +39,7 @@ static void bind_configuration(sqlite3_stmt *statement, const struct store_webho
     sqlite_bind_text(statement, 4, row->url);
     sqlite_bind_text(statement, 5, row->target);
     sqlite_bind_blob(statement, 6, row->secret);
-    sqlite_bind_text(statement, 7, row->headers);
+    sqlite_bind_blob(statement, 7, row->headers);
     sqlite_bind_text(statement, 8, event_types_text(&row->event_types, types));
     sqlite3_bind_int64(statement, 21, row->modified_us);
     sqlite_bind_text(statement, 23, row->modified_by);

@@ -2,6 +2,7 @@
  * store, the virtual clock. */
 #include "dispatcher/dispatch.h"
 #include "tests/lib/receiver.h"
+#include "tests/lib/sealer.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -162,6 +163,7 @@ static void start(struct bench *bench)
         .response_kept_bytes = 4096,
         .challenge_bytes_max = 65536,
         .top_level_challenge = true,
+        .sealer = test_sealer(),
         .ca_file = "",
         .user_agent = "test",
         .batch_deliveries_max = 100000,

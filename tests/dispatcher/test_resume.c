@@ -2,6 +2,7 @@
  */
 #include "dispatcher/threads.h"
 #include "store/store_memory.h"
+#include "tests/lib/sealer.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -62,6 +63,7 @@ static void senders_go_on_after_a_failed_commit_of_calls_alone(void **state)
         .attempt_timeout_ms = 1000,
         .response_bytes_max = 1024,
         .challenge_bytes_max = 1024,
+        .sealer = test_sealer(),
         .ca_file = "",
         .user_agent = "revhook-test",
         .batch_deliveries_max = 100,

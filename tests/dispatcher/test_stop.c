@@ -1,6 +1,7 @@
 /* The end of the dispatcher, with changes under way. */
 #include "dispatcher/threads.h"
 #include "store/store_memory.h"
+#include "tests/lib/sealer.h"
 
 #include <semaphore.h>
 #include <setjmp.h>
@@ -47,6 +48,7 @@ static struct dispatch *start(struct store *store, struct clock *clock)
         .attempt_timeout_ms = 1000,
         .response_bytes_max = 1024,
         .challenge_bytes_max = 1024,
+        .sealer = test_sealer(),
         .ca_file = "",
         .user_agent = "revhook-test",
         .batch_deliveries_max = 100,

@@ -3,8 +3,8 @@
  * change and what is told of it happen together or not at all, whichever verb of the store fails.
  */
 #include "dispatcher/loop_inside.h"
-#include "dispatcher/threads.h"
 #include "store/store_memory.h"
+#include "tests/lib/sealer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,7 +56,7 @@ static int64_t add_watcher(struct store *store, const char *id, const char *org)
     };
     for (int type = EVENT_webhook_created; type <= EVENT_webhook_updated; type++)
         event_set_add(&row.event_types, type);
-    assert_int_equal(store_webhook_insert(store, &row), STORE_OK);
+    assert_int_equal(test_webhook_insert(store, &row), STORE_OK);
     return row.key;
 }
 
@@ -70,6 +70,7 @@ static struct dispatch_options options(const struct bench *bench)
         .attempt_timeout_ms = 1000,
         .response_bytes_max = 1024,
         .challenge_bytes_max = 1024,
+        .sealer = test_sealer(),
         .ca_file = "",
         .user_agent = "revhook-test",
         .batch_deliveries_max = 100,

@@ -282,7 +282,7 @@ describe('the command line', () => {
 
   proves('the data directory is found as by revhookd: REVHOOK_DATA, --config, a long path', () => inFolder(async (dir) => {
     const data = path.join(dir, ...Array.from({ length: 10 }, () => 'a-long-name-of-a-folder'));
-    fs.mkdirSync(data, { recursive: true });
+    fs.mkdirSync(data, { recursive: true, mode: 0o700 });
     const config = path.join(dir, 'settings');
     fs.writeFileSync(config, `data = ${data}\n`);
     const daemon = await startDaemon({ data });

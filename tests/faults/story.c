@@ -7,6 +7,7 @@
 #include "tests/lib/receiver.h"
 
 #include "store/store_sqlite.h"
+#include "tests/lib/sealer.h"
 
 #include <errno.h>
 #include <semaphore.h>
@@ -269,6 +270,7 @@ static void open_all(void (*change)(struct store *store))
         .response_kept_bytes = 100,
         .challenge_bytes_max = 65536,
         .top_level_challenge = true,
+        .sealer = test_sealer(),
         .ca_file = "",
         .user_agent = "test",
         .batch_deliveries_max = 1000,

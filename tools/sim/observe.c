@@ -96,6 +96,18 @@ static uint32_t tag_after(struct store_bytes text, char last)
     return tag;
 }
 
+/* What the API would show of it. */
+static uint32_t secret_tag(const struct store_webhook *row)
+{
+    struct sealed_row opened;
+    enum seal_result result = seal_row_open(shell_sealer(), row, &opened);
+    assert(result == SEAL_OK);
+    (void)result;
+    uint32_t tag = tag_after(opened.secret, '-');
+    sealed_row_free(&opened);
+    return tag;
+}
+
 static bool same(const struct audit_event *a, const struct audit_event *b)
 {
     return a->state == b->state && a->reason == b->reason && a->generation == b->generation &&
@@ -119,7 +131,7 @@ static bool see_webhook(void *context, const struct store_webhook *row)
         .run_since = row->status.verify_since,
         .until = row->status.verify_until,
         .url_tag = tag_after(row->url, '/'),
-        .secret_tag = tag_after(row->secret, '-'),
+        .secret_tag = secret_tag(row),
         .types = row->event_types,
     };
     observer->seen[row->key] = observer->round;

@@ -242,6 +242,14 @@ bool shell_at_rest(struct world *world)
 
 /* ---- life and death ---- */
 
+struct sealer *shell_sealer(void)
+{
+    static struct sealer *sealer;
+    if (!sealer)
+        sealer = sealer_new(&(struct seal_key){.version = 1}, 1);
+    return sealer;
+}
+
 static struct dispatch_options options(const struct world *world)
 {
     return (struct dispatch_options){
@@ -249,6 +257,7 @@ static struct dispatch_options options(const struct world *world)
         .senders = world->plan.senders,
         .store = world->store,
         .clock = world->clock,
+        .sealer = shell_sealer(),
         .attempt_timeout_ms = 3000,
         .response_bytes_max = 1048576,
         .response_kept_bytes = 64,

@@ -193,6 +193,8 @@ void world_count(struct world *world, enum fault fault);
 
 /* ---- shell.c ---- */
 
+/* What seals for every life of the service, so that what one has sealed the next one opens. */
+struct sealer *shell_sealer(void);
 void shell_start(struct world *world, bool reboot);
 /* The process dies: what was not committed is gone. */
 void shell_crash(struct world *world);
