@@ -1,6 +1,6 @@
 /* A thread that answers `revhookd admin`, one client after the other.
  *
- * Owns: the admin socket, a reader of the store. Happy path: a client that runs as our user sends a
+ * Owns: the admin socket. Happy path: a client that runs as our user sends a
  * request; a look reads the store; a change goes to the writer, is waited for, and then the API's
  * thread takes in what has changed, so that by the time of the answer it counts.
  *
@@ -27,7 +27,6 @@
 
 struct admin_server {
     struct admin_server_options options;
-    struct store_reader *reader;
     pthread_t thread;
     int stop; /* an eventfd */
     sem_t done;
@@ -89,15 +88,21 @@ static void run_change(struct admin_server *server, struct change *change)
 
 /* ---- clients ---- */
 
+/* The reader is opened for each look: they are rare, and a connection kept open costs memory. */
 static void run_look(struct admin_server *server, struct admin_call *call)
 {
-    enum store_result result =
-        call->operation->list(call, server->reader, clock_now(server->options.clock));
-    if (result == STORE_OK)
-        return;
-    LOG(fault, LOG_TEXT("where", "admin"), LOG_TEXT("error", store_reader_error(server->reader)));
-    error_plain(&call->refused, ERROR_service_unavailable, "the store cannot be read now");
-    admin_call_refuse(call);
+    struct store_reader *reader = store_reader_open(server->options.store);
+    const char *why = reader == NULL ? "the store cannot be opened for reading" : NULL;
+    if (reader != NULL &&
+        call->operation->list(call, reader, clock_now(server->options.clock)) != STORE_OK)
+        why = store_reader_error(reader);
+    if (why != NULL) {
+        LOG(fault, LOG_TEXT("where", "admin"), LOG_TEXT("error", why));
+        error_plain(&call->refused, ERROR_service_unavailable, "the store cannot be read now");
+        admin_call_refuse(call);
+    }
+    if (reader != NULL)
+        store_reader_close(reader);
 }
 
 static void carry_out(struct admin_server *server, struct text request, struct json_out *answer)
@@ -165,8 +170,6 @@ static void *run(void *data)
 
 static void free_server(struct admin_server *server)
 {
-    if (server->reader != NULL)
-        store_reader_close(server->reader);
     if (server->stop >= 0)
         close(server->stop);
     close(server->options.listener);
@@ -183,13 +186,12 @@ struct admin_server *admin_server_start(const struct admin_server_options *optio
     server->options = *options;
     sem_init(&server->done, 0, 0);
     server->stop = eventfd(0, EFD_CLOEXEC);
-    server->reader = store_reader_open(options->store);
-    if (server->stop >= 0 && server->reader != NULL)
+    if (server->stop >= 0)
         failed = pthread_create(&server->thread, NULL, run, server);
     if (failed == 0)
         return server;
     snprintf(error, error_bytes, "the thread of the admin socket cannot be started: %s",
-             server->reader == NULL ? "the store cannot be opened for reading" : strerror(failed));
+             strerror(failed));
     free_server(server);
     return NULL;
 }

@@ -9,7 +9,7 @@ struct admin_server;
 struct admin_server_options {
     int listener; /* from admin_socket_listen; taken over, on error, too */
     const struct config *config;
-    struct store *store; /* only to open a reader */
+    struct store *store; /* only to open readers */
     struct clock *clock;
     struct dispatch *dispatch;
     struct http *http;
