@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -173,6 +174,34 @@ static void a_name_that_is_never_found_ends_in_time(void **state)
     sem_post(&may_answer); /* the look-up that was left behind */
 }
 
+/* A listener whose queue is full does not answer: connections to it hang as those to a host that is
+ * gone do. */
+static void a_connection_that_is_never_made_ends_in_time(void **state)
+{
+    struct world *world = *state;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof(address);
+    int queue[64], count = 0, listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct pollfd made = {.events = POLLOUT};
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, bytes), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &bytes), 0);
+    do {
+        assert_in_range(count, 0, 63);
+        made.fd = queue[count++] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)!connect(made.fd, (struct sockaddr *)&address, bytes);
+    } while (poll(&made, 1, 300) > 0);
+    world->port = ntohs(address.sin_port);
+    struct post *post = start(world, "127.0.0.1");
+    assert_ptr_equal(wait_for_end(world), post);
+    assert_int_equal(post->facts.outcome, OUTCOME_timeout);
+    assert_true(post->facts.duration_ms >= TIMEOUT_MS);
+    sender_post_free(world->sender, post);
+    while (count > 0)
+        close(queue[--count]);
+    close(listener);
+}
+
 /* It gives back what it has taken until then, and no descriptor of anybody else. */
 static void without_its_authorities_there_is_no_sender(void **state)
 {
@@ -192,6 +221,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_name_that_took_a_while_to_look_up_costs_no_attempt,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_name_that_is_never_found_ends_in_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_connection_that_is_never_made_ends_in_time, set_up,
+                                        tear_down),
         cmocka_unit_test(without_its_authorities_there_is_no_sender),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
