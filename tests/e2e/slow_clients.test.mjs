@@ -67,7 +67,7 @@ for (const [what, text, deaf] of [
     const slow = await open(daemon, SLOW, text, deaf);
     const opened = performance.now();
     t.after(() => slow.forEach((socket) => socket.destroy()));
-    await until(() => sockets(daemon) >= before + SLOW * 0.9, 5000, () => `${SLOW} places taken: ${sockets(daemon)} sockets, ${before} before`);
+    await until(() => sockets(daemon) >= before + SLOW * 0.9, FREE_MS, () => `${SLOW} places taken: ${sockets(daemon)} sockets, ${before} before`);
     const drip = setInterval(() => deaf || slow.forEach((socket) => socket.write(' ')), 1000);
     t.after(() => clearInterval(drip));
 
