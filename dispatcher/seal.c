@@ -147,7 +147,8 @@ void seal(struct sealer *sealer, const struct seal_bond *bond, struct store_byte
     if (good)
         return;
     LOG(fault, LOG_TEXT("where", "seal"),
-        LOG_TEXT("error", "the crypto library failed; the service goes on at the next start"));
+        LOG_TEXT("error", "out of memory, or the crypto library failed; the store goes on where it "
+                          "stood at the next start"));
     abort();
 }
 
