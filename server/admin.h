@@ -91,6 +91,8 @@ enum store_result admin_token_create(struct store_call *call, struct store *stor
                                      struct instant now);
 enum store_result admin_token_list(struct admin_call *call, struct store_reader *reader,
                                    struct instant now);
+enum store_result admin_org_revoke(struct store_call *call, struct store *store,
+                                   struct instant now);
 enum store_result admin_token_revoke(struct store_call *call, struct store *store,
                                      struct instant now);
 enum store_result admin_keys_rotate(struct store_call *call, struct store *store,

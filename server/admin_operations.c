@@ -18,6 +18,11 @@ static const struct admin_option org_create_options[] = {
     {0},
 };
 
+static const struct admin_option org_revoke_options[] = {
+    {"id", "ID", "id of the organisation", true, true},
+    {0},
+};
+
 static const struct admin_option token_create_options[] = {
     {"org", "ORG", "id of the organisation", true, false},
     {"scopes", "LIST", "what it is for, with commas between; default: publish,manage,read", false,
@@ -42,6 +47,7 @@ static const struct admin_option no_options[] = {{0}};
 
 static const char *const key_columns[] = {"version", "file", NULL};
 static const char *const org_columns[] = {"id", "partition", "name", "created_date", NULL};
+static const char *const revoked_org_columns[] = {"id", "tokens_revoked", NULL};
 static const char *const new_token_columns[] = {"id",           "org",   "name", "scopes",
                                                 "expires_date", "token", NULL};
 static const char *const token_columns[] = {
@@ -63,6 +69,15 @@ const struct admin_operation admin_operations[] = {
      .list = admin_org_list,
      .shown = "orgs",
      .columns = org_columns},
+    {.group = "org",
+     .verb = "revoke",
+     .help = "make all tokens of an organisation worthless, at once",
+     .options = org_revoke_options,
+     .apply = admin_org_revoke,
+     .shown = "org",
+     .columns = revoked_org_columns,
+     .note = "What was accepted is still delivered. The service's own token (REVHOOK_TOKEN) is a "
+             "setting, and stays."},
     {.group = "token",
      .verb = "create",
      .help = "make a token and show it, this once",

@@ -1,4 +1,4 @@
-/* Organisations: making and listing them.
+/* Organisations: making and listing them, and taking all their tokens away.
  *
  * Owns: the rules for ids and partitions. Happy path: one row. Failure modes: a value that breaks
  * its rule, an id that was used before, and one organisation more than orgs_max are refused.
@@ -101,6 +101,28 @@ enum store_result admin_org_create(struct store_call *store_call, struct store *
     snprintf(call->changed, sizeof(call->changed), "%.*s", (int)id.bytes, id.at);
     json_out_key(&call->out, "org");
     put_org(&call->out, &row);
+    return result;
+}
+
+enum store_result admin_org_revoke(struct store_call *store_call, struct store *store,
+                                   struct instant now)
+{
+    struct admin_call *call = (struct admin_call *)store_call;
+    struct text id = admin_call_option(call, "id");
+    uint64_t tokens;
+    enum store_result result = store_org_revoke(store, bytes_of(id), now.wall, &tokens);
+    if (result == STORE_NOT_FOUND) {
+        error_plain(&call->refused, ERROR_not_found,
+                    "there is no such organisation; `revhookd admin org list` shows all");
+        admin_call_refuse(call);
+        return STORE_OK;
+    }
+    snprintf(call->changed, sizeof(call->changed), "%.*s", (int)id.bytes, id.at);
+    json_out_key(&call->out, "org");
+    json_out_object(&call->out);
+    json_out_pair_text(&call->out, "id", id);
+    json_out_pair_number(&call->out, "tokens_revoked", (int64_t)tokens);
+    json_out_object_end(&call->out);
     return result;
 }
 

@@ -284,6 +284,10 @@ enum store_result store_org_insert(struct store *store, struct store_org *row);
 enum store_result store_token_insert(struct store *store, struct store_token *row);
 /* Marks a token as revoked. STORE_NOT_FOUND; STORE_CONFLICT: it was revoked before. */
 enum store_result store_token_revoke(struct store *store, int64_t token, wall_us revoked_us);
+/* Marks all tokens of an organisation that are not yet as revoked, and tells how many.
+ * STORE_NOT_FOUND: no such organisation. */
+enum store_result store_org_revoke(struct store *store, struct store_bytes org, wall_us revoked_us,
+                                   uint64_t *tokens);
 /* Removes the tokens that were revoked, or expired, before `before_us`. */
 enum store_result store_token_forget(struct store *store, wall_us before_us);
 /* How many organisations and tokens there are, as this transaction has it. */

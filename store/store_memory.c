@@ -279,6 +279,7 @@ static const struct store_ops memory_ops = {
     .org_insert = memory_org_insert,
     .token_insert = memory_token_insert,
     .token_revoke = memory_token_revoke,
+    .org_revoke = memory_org_revoke,
     .token_forget = memory_token_forget,
     .org_count = memory_org_count,
     .record = memory_record,

@@ -80,6 +80,13 @@ enum store_result memory_token_insert(struct store *store, struct store_token *r
     return STORE_OK;
 }
 
+static void revoke(struct memory_store *m, const struct store_token *old, wall_us revoked_us)
+{
+    struct store_token *revoked = token_copy(old);
+    revoked->revoked_us = revoked_us;
+    memory_table_replace(&m->tokens, old->key, revoked);
+}
+
 enum store_result memory_token_revoke(struct store *store, int64_t token, wall_us revoked_us)
 {
     struct memory_store *m = memory(store);
@@ -91,9 +98,26 @@ enum store_result memory_token_revoke(struct store *store, int64_t token, wall_u
         return STORE_NOT_FOUND;
     if (old->revoked_us != 0)
         return STORE_CONFLICT;
-    struct store_token *revoked = token_copy(old);
-    revoked->revoked_us = revoked_us;
-    memory_table_replace(&m->tokens, token, revoked);
+    revoke(m, old, revoked_us);
+    return STORE_OK;
+}
+
+enum store_result memory_org_revoke(struct store *store, struct store_bytes org, wall_us revoked_us,
+                                    uint64_t *tokens)
+{
+    struct memory_store *m = memory(store);
+    enum store_result result = memory_medium(store);
+    if (result != STORE_OK)
+        return result;
+    if (!has_org(m, org))
+        return STORE_NOT_FOUND;
+    for (int64_t key = 1; key < memory_table_next(&m->tokens); key++) {
+        const struct store_token *row = memory_table_current(&m->tokens, key);
+        if (row == NULL || row->revoked_us != 0 || !store_bytes_equal(row->org, org))
+            continue;
+        revoke(m, row, revoked_us);
+        ++*tokens;
+    }
     return STORE_OK;
 }
 

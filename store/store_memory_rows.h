@@ -128,6 +128,8 @@ void memory_org_first(struct memory_store *m);
 enum store_result memory_org_insert(struct store *store, struct store_org *row);
 enum store_result memory_token_insert(struct store *store, struct store_token *row);
 enum store_result memory_token_revoke(struct store *store, int64_t token, wall_us revoked_us);
+enum store_result memory_org_revoke(struct store *store, struct store_bytes org, wall_us revoked_us,
+                                    uint64_t *tokens);
 enum store_result memory_token_forget(struct store *store, wall_us before_us);
 enum store_result memory_org_count(struct store *store, uint64_t *orgs, uint64_t *tokens);
 enum store_result memory_org_list(struct store_reader *reader, store_visit_org *visit, void *ctx);

@@ -59,6 +59,8 @@ struct store_ops {
     enum store_result (*org_insert)(struct store *, struct store_org *row);
     enum store_result (*token_insert)(struct store *, struct store_token *row);
     enum store_result (*token_revoke)(struct store *, int64_t token, wall_us revoked_us);
+    enum store_result (*org_revoke)(struct store *, struct store_bytes org, wall_us revoked_us,
+                                    uint64_t *tokens);
     enum store_result (*token_forget)(struct store *, wall_us before_us);
     enum store_result (*org_count)(struct store *, uint64_t *orgs, uint64_t *tokens);
     enum store_result (*record)(struct store *, const struct store_record *record);

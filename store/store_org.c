@@ -40,6 +40,16 @@ enum store_result store_token_revoke(struct store *store, int64_t token, wall_us
     return store_done(store, store->ops->token_revoke(store, token, revoked_us));
 }
 
+enum store_result store_org_revoke(struct store *store, struct store_bytes org, wall_us revoked_us,
+                                   uint64_t *tokens)
+{
+    assert(revoked_us > 0);
+    *tokens = 0;
+    if (!store_sound(store))
+        return store->broken;
+    return store_done(store, store->ops->org_revoke(store, org, revoked_us, tokens));
+}
+
 enum store_result store_token_forget(struct store *store, wall_us before_us)
 {
     if (!store_sound(store))

@@ -220,6 +220,7 @@ const struct store_ops sqlite_ops = {
     .org_insert = sqlite_org_insert,
     .token_insert = sqlite_token_insert,
     .token_revoke = sqlite_token_revoke,
+    .org_revoke = sqlite_org_revoke,
     .token_forget = sqlite_token_forget,
     .org_count = sqlite_org_count,
     .record = sqlite_record,

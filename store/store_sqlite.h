@@ -50,6 +50,8 @@ enum sqlite_write {
     WRITE_TOKEN_INSERT,
     WRITE_TOKEN_LOOK,
     WRITE_TOKEN_REVOKE,
+    WRITE_ORG_LOOK,
+    WRITE_ORG_REVOKE,
     WRITE_TOKEN_FORGET,
     WRITE_IDEMPOTENCY_FIND,
     WRITE_IDEMPOTENCY_INSERT,
@@ -258,6 +260,8 @@ enum store_result sqlite_attempt_list(struct store_reader *reader, int64_t deliv
 enum store_result sqlite_org_insert(struct store *store, struct store_org *row);
 enum store_result sqlite_token_insert(struct store *store, struct store_token *row);
 enum store_result sqlite_token_revoke(struct store *store, int64_t token, wall_us revoked_us);
+enum store_result sqlite_org_revoke(struct store *store, struct store_bytes org, wall_us revoked_us,
+                                    uint64_t *tokens);
 enum store_result sqlite_token_forget(struct store *store, wall_us before_us);
 enum store_result sqlite_org_count(struct store *store, uint64_t *orgs, uint64_t *tokens);
 enum store_result sqlite_org_list(struct store_reader *reader, store_visit_org *visit, void *ctx);

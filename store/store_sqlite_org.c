@@ -92,13 +92,11 @@ enum store_result sqlite_token_insert(struct store *store, struct store_token *r
     return insert(s, WRITE_TOKEN_INSERT, &row->key);
 }
 
-enum store_result sqlite_token_revoke(struct store *store, int64_t token, wall_us revoked_us)
+/* Whether a row that a look-up asks for is there, and says 0. */
+static enum store_result look(struct sqlite_store *s, enum sqlite_write statement)
 {
-    struct sqlite_store *s = sqlite_of(store);
-    sqlite3_stmt *look = s->statements[WRITE_TOKEN_LOOK],
-                 *revoke = s->statements[WRITE_TOKEN_REVOKE];
+    sqlite3_stmt *look = s->statements[statement];
     enum store_result result = STORE_OK;
-    sqlite3_bind_int64(look, 1, token);
     int code = sqlite3_step(look);
     if (code == SQLITE_DONE)
         result = STORE_NOT_FOUND;
@@ -107,6 +105,32 @@ enum store_result sqlite_token_revoke(struct store *store, int64_t token, wall_u
     else if (sqlite3_column_int(look, 0) != 0)
         result = STORE_CONFLICT;
     sqlite3_reset(look);
+    return result;
+}
+
+enum store_result sqlite_org_revoke(struct store *store, struct store_bytes org, wall_us revoked_us,
+                                    uint64_t *tokens)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    sqlite3_stmt *revoke = s->statements[WRITE_ORG_REVOKE];
+    sqlite_bind_text(s->statements[WRITE_ORG_LOOK], 1, org);
+    enum store_result result = look(s, WRITE_ORG_LOOK);
+    if (result != STORE_OK)
+        return result;
+    sqlite_bind_text(revoke, 1, org);
+    sqlite3_bind_int64(revoke, 2, revoked_us);
+    result = sqlite_run(s, WRITE_ORG_REVOKE);
+    if (result == STORE_OK)
+        *tokens = (uint64_t)sqlite3_changes64(s->db);
+    return result;
+}
+
+enum store_result sqlite_token_revoke(struct store *store, int64_t token, wall_us revoked_us)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    sqlite3_stmt *revoke = s->statements[WRITE_TOKEN_REVOKE];
+    sqlite3_bind_int64(s->statements[WRITE_TOKEN_LOOK], 1, token);
+    enum store_result result = look(s, WRITE_TOKEN_LOOK);
     if (result != STORE_OK)
         return result;
     sqlite3_bind_int64(revoke, 1, token);

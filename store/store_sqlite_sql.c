@@ -87,6 +87,8 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
                            " SELECT id, ?3, ?4, ?5, ?6, ?7 FROM org WHERE id = ?2",
     [WRITE_TOKEN_LOOK] = "SELECT revoked_us IS NOT NULL FROM token WHERE key = ?1",
     [WRITE_TOKEN_REVOKE] = "UPDATE token SET revoked_us = ?2 WHERE key = ?1",
+    [WRITE_ORG_LOOK] = "SELECT 0 FROM org WHERE id = ?1",
+    [WRITE_ORG_REVOKE] = "UPDATE token SET revoked_us = ?2 WHERE org = ?1 AND revoked_us IS NULL",
     [WRITE_TOKEN_FORGET] = "DELETE FROM token WHERE revoked_us < ?1 OR expires_us < ?1",
     [WRITE_IDEMPOTENCY_FIND] =
         "SELECT body_sha256, first_event, count, batch, expires FROM idempotency"

@@ -75,7 +75,13 @@ async function everything(data) {
   const after = (await adminOk(data, 'token', 'list')).tokens[0];
   assert.equal(after.state, 'revoked');
   assert.match(after.revoked_date, RFC3339);
-  return { token: token.token, second: second.token };
+
+  const third = (await adminOk(data, 'token', 'create', '--org', 'acme1', '--expires', 'never')).token;
+  assert.deepEqual((await adminOk(data, 'org', 'revoke', 'acme1')).org, { id: 'acme1', tokens_revoked: 1 });
+  assert.deepEqual((await adminOk(data, 'org', 'revoke', 'acme1')).org, { id: 'acme1', tokens_revoked: 0 });
+  await refused(['org', 'revoke', 'nobody'], /there is no such organisation/);
+  assert.deepEqual((await adminOk(data, 'token', 'list')).tokens.map((t) => t.state), ['revoked', 'active', 'revoked']);
+  return { token: token.token, second: second.token, third: third.token };
 }
 
 describe('with a daemon and without', () => {
@@ -85,7 +91,7 @@ describe('with a daemon and without', () => {
     const daemon = await startDaemon({ data, dev: false, clock: 'real', token: made.second });
     try {
       assert.equal((await daemon.call('webhooks.list', {})).status, 200, 'the daemon needs no token of its own');
-      assert.equal((await daemon.call('webhooks.list', {}, { token: made.token })).body.type, 'token_revoked');
+      for (const token of [made.token, made.third]) assert.equal((await daemon.call('webhooks.list', {}, { token })).body.type, 'token_revoked');
       assert.deepEqual((await adminOk(data, 'org', 'list')).orgs.length, 3);
     } finally {
       await daemon.end();
@@ -95,17 +101,17 @@ describe('with a daemon and without', () => {
   inWorld('the same from a daemon, and at once', { clock: 'real' }, async ({ daemon }) => {
     const made = await everything(daemon.data);
     assert.equal((await daemon.call('webhooks.list', {}, { token: made.second })).status, 200);
-    assert.equal((await daemon.call('webhooks.list', {}, { token: made.token })).body.type, 'token_revoked');
+    for (const token of [made.token, made.third]) assert.equal((await daemon.call('webhooks.list', {}, { token })).body.type, 'token_revoked');
     for (const secret of [made.token, made.second]) assert.ok(!daemon.stderr.includes(secret), 'no token is logged');
     const logged = [...daemon.stderr.matchAll(/ info admin group=(\w+) verb=(\w+) id=(\w+)/g)].map(([, ...fields]) => fields.join(' '));
-    assert.deepEqual(logged.filter((line) => !line.startsWith('org create') || line.endsWith('acme1')), ['org create acme1', 'token create 1', 'token create 2', 'token revoke 1'], 'but who changed what is');
+    assert.deepEqual(logged.filter((line) => !line.startsWith('org create') || line.endsWith('acme1')), ['org create acme1', 'token create 1', 'token create 2', 'token revoke 1', 'token create 3', 'org revoke acme1', 'org revoke acme1'], 'but who changed what is');
     await daemon.stop();
     for (const name of fs.readdirSync(daemon.data)) {
       const bytes = fs.readFileSync(path.join(daemon.data, name));
       for (const secret of [made.token, made.second]) assert.ok(!bytes.includes(secret) && !bytes.includes(secret.slice(4)), `no token in ${name}`);
     }
     assert.equal(fs.existsSync(socketOf(daemon.data)), false, 'the socket is removed');
-    assert.deepEqual((await adminOk(daemon.data, 'token', 'list')).tokens.length, 2, 'and it is durable');
+    assert.deepEqual((await adminOk(daemon.data, 'token', 'list')).tokens.length, 3, 'and it is durable');
   });
 
   proves('a token made before the first start is all that it needs; without any it says so', () => inFolder(async (data) => {

@@ -134,6 +134,38 @@ static void a_token_is_revoked_once(void **state)
     assert_tokens(w, "dev0 0101 ci 5 0 9\n");
 }
 
+static void all_tokens_of_an_organisation_are_revoked(void **state)
+{
+    struct world *w = *state;
+    uint64_t tokens;
+    begin(w);
+    assert_int_equal(store_org_revoke(w->store, text("acme"), 7, &tokens), STORE_NOT_FOUND);
+    add_org(w, "acme");
+    assert_int_equal(store_org_revoke(w->store, text("acme"), 7, &tokens), STORE_OK);
+    assert_int_equal(tokens, 0);
+    int64_t revoked = add_token(w, "acme", 1, 0);
+    add_token(w, "acme", 2, 0);
+    add_token(w, "dev0", 3, 0);
+    add_token(w, "acme", 4, 1700000000000009);
+    assert_int_equal(store_token_revoke(w->store, revoked, 5), STORE_OK);
+    commit(w);
+    begin(w);
+    assert_int_equal(store_org_revoke(w->store, text("acme"), 8, &tokens), STORE_OK);
+    assert_int_equal(tokens, 2);
+    store_rollback(w->store);
+    begin(w);
+    assert_int_equal(store_org_revoke(w->store, text("acme"), 9, &tokens), STORE_OK);
+    assert_int_equal(tokens, 2);
+    commit(w);
+    world_restart(w);
+    assert_tokens(w, "acme 0101 ci 5 0 5\nacme 0202 ci 5 0 9\ndev0 0303 ci 5 0 0\n"
+                     "acme 0404 ci 5 1700000000000009 9\n");
+    begin(w);
+    assert_int_equal(store_org_revoke(w->store, text("acme"), 10, &tokens), STORE_OK);
+    assert_int_equal(tokens, 0);
+    store_rollback(w->store);
+}
+
 static void what_ended_long_ago_is_forgotten(void **state)
 {
     struct world *w = *state;
@@ -188,9 +220,13 @@ static void a_webhook_keeps_its_partition(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(the_first_organisation_is_there),    BOTH(an_id_is_used_once),
-        BOTH(a_token_belongs_to_an_organisation), BOTH(a_token_is_revoked_once),
-        BOTH(what_ended_long_ago_is_forgotten),   BOTH(a_webhook_keeps_its_partition),
+        BOTH(the_first_organisation_is_there),
+        BOTH(an_id_is_used_once),
+        BOTH(a_token_belongs_to_an_organisation),
+        BOTH(a_token_is_revoked_once),
+        BOTH(all_tokens_of_an_organisation_are_revoked),
+        BOTH(what_ended_long_ago_is_forgotten),
+        BOTH(a_webhook_keeps_its_partition),
     };
     return cmocka_run_group_tests_name("store: organisations and tokens", tests, NULL, NULL);
 }
