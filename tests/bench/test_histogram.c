@@ -74,6 +74,13 @@ static void test_every_power_of_two(void **state)
         }
 }
 
+static void test_ends_ascend(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i < HISTOGRAM_BUCKETS; i++)
+        assert_true(histogram_end(i) > histogram_end(i - 1));
+}
+
 static void test_values_beyond_the_last_bucket(void **state)
 {
     (void)state;
@@ -138,6 +145,7 @@ int main(void)
         cmocka_unit_test_setup(test_one_value_is_told_as_it_is, empty),
         cmocka_unit_test_setup(test_percentiles_of_a_ramp, empty),
         cmocka_unit_test_setup(test_every_power_of_two, empty),
+        cmocka_unit_test(test_ends_ascend),
         cmocka_unit_test_setup(test_values_beyond_the_last_bucket, empty),
         cmocka_unit_test_setup(test_merge, empty),
         cmocka_unit_test(test_sample),

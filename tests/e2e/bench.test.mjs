@@ -74,6 +74,7 @@ describe('revhook bench', () => {
       const { cpu_us: all, cpu_api_us: api, cpu_writer_us: writer, cpu_senders_us: senders } = row;
       assert.ok(api.median + writer.median + senders.median <= all.median * 1.001, 'the parts are no more than the whole');
     }
+    assert.equal(report.runs[0].histogram_ms, undefined, 'by schedule alone');
     assert.deepEqual(report.ceilings.map((c) => c.name), ['curl', 'hmac']);
     for (const row of report.ceilings) for (const figure of ['cpu_us', 'rate']) assertSpread(row[figure], `${row.name}.${figure}`);
     const targets = new Map(report.targets.map((t) => [t.name, t]));
@@ -87,6 +88,16 @@ describe('revhook bench', () => {
     const [batches, single] = report.runs.map((r) => r.deliveries_per_second.median);
     assert.ok(Math.abs(targets.get('single_over_batches').value - single / batches) < 0.001);
     assert.deepEqual(report.ratios.map((r) => r.name), ['over_curl', 'single_over_batches']);
+
+    const { report: latency } = await bench('latency_1000');
+    const [run] = latency.runs;
+    let below = 0;
+    for (const [ms, count] of run.histogram_ms) {
+      assert.ok(ms > below && count > 0);
+      below = ms;
+    }
+    assert.deepEqual(latency.targets.map((t) => t.name), ['latency_p50_ms', 'latency_p99_ms', 'latency_p999_ms']);
+    assert.ok(run.p50_ms.median <= run.p99_ms.median && run.p99_ms.median <= run.p999_ms.median);
 
     const better = { ratios: [{ name: 'single_over_batches', value: 1000, better: 'higher' }] };
     const worse = { ratios: [{ name: 'single_over_batches', value: 0.0001, better: 'higher' }] };

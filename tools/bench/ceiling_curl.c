@@ -24,6 +24,7 @@
 #define EVENTS_MAX  256
 #define CONNECTIONS 2048L
 #define FDS_MAX     8192
+#define READ_BYTES  1024 /* answers are short, and what is smaller comes from the heap cheaper */
 
 struct client;
 
@@ -123,6 +124,7 @@ static bool set_up_transfer(struct client *client, struct transfer *transfer)
 #define SET(option, value) code = code == CURLE_OK ? curl_easy_setopt(easy, option, value) : code
     SET(CURLOPT_PRIVATE, transfer);
     SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_BUFFERSIZE, (long)READ_BYTES);
     SET(CURLOPT_TIMEOUT_MS, 3000L);
     SET(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_PROXY, "");

@@ -19,13 +19,12 @@ static unsigned bucket_of(uint64_t ns)
     return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
 }
 
-/* The largest value that is in a bucket. */
-static uint64_t end_of(unsigned bucket)
+uint64_t histogram_end(unsigned n)
 {
-    if (bucket < HISTOGRAM_STEPS)
-        return bucket;
-    unsigned shift = bucket / HISTOGRAM_STEPS - 1;
-    uint64_t lead = HISTOGRAM_STEPS + bucket % HISTOGRAM_STEPS;
+    if (n < HISTOGRAM_STEPS)
+        return n;
+    unsigned shift = n / HISTOGRAM_STEPS - 1;
+    uint64_t lead = HISTOGRAM_STEPS + n % HISTOGRAM_STEPS;
     return ((lead + 1) << shift) - 1;
 }
 
@@ -55,7 +54,8 @@ uint64_t histogram_at(const struct histogram *histogram, double share)
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += histogram->buckets[i];
         if (seen > 0 && (double)seen >= wanted)
-            return end_of(i) < histogram->largest_ns ? end_of(i) : histogram->largest_ns;
+            return histogram_end(i) < histogram->largest_ns ? histogram_end(i)
+                                                            : histogram->largest_ns;
     }
     return histogram->largest_ns;
 }

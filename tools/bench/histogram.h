@@ -25,4 +25,7 @@ void histogram_merge(struct histogram *histogram, const struct histogram *from);
  * bucket, but never above the largest value. 0 if empty. */
 uint64_t histogram_at(const struct histogram *histogram, double share);
 
+/* The largest value that bucket `n` holds, in nanoseconds. */
+uint64_t histogram_end(unsigned n);
+
 #endif

@@ -1,8 +1,7 @@
 /* A store as it is after much work, see prepare.h.
  *
  * Owns: rows by the million, at the speed of the store's verbs: an event with its deliveries, then
- * what became of them, some hundred events to a transaction, as the daemon writes them under load.
- * Refuses: to write a table itself. */
+ * what became of them, some thousand events to a transaction. Refuses: to write a table itself. */
 #include "tools/bench/prepare.h"
 
 #include "tools/bench/child.h"
@@ -15,7 +14,7 @@
 #include <time.h>
 
 #define PARTITION     "dvrv-us-1"
-#define BATCH         250  /* events in a transaction */
+#define BATCH         2000 /* events in a transaction */
 #define PAYLOAD_BYTES 1024 /* of events that wait */
 #define ENDED_BYTES   256  /* of events that have ended: ten millions must fit on a disk */
 

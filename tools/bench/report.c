@@ -235,13 +235,29 @@ static json_t *run_json(const char *name, const char *help, const struct measure
     return row;
 }
 
+/* What is in the histogram: [upper end of the bucket in ms, how many]. */
+static json_t *histogram_json(const struct histogram *histogram)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        if (histogram->buckets[i] > 0)
+            json_array_append_new(list, json_pack("[f,i]", (double)histogram_end(i) / 1e6,
+                                                  (int)histogram->buckets[i]));
+    return list;
+}
+
 static json_t *runs_json(const struct bench *bench)
 {
     json_t *list = json_array();
-    for (int i = 0; i < RUN_COUNT; i++)
-        if (figure(&bench->runs[i], FIGURE_RATE)->count > 0)
-            json_array_append_new(list,
-                                  run_json(run_rows[i].name, run_rows[i].help, &bench->runs[i]));
+    for (int i = 0; i < RUN_COUNT; i++) {
+        const struct measured *run = &bench->runs[i];
+        if (figure(run, FIGURE_RATE)->count == 0)
+            continue;
+        json_t *row = run_json(run_rows[i].name, run_rows[i].help, run);
+        if (run_rows[i].load.rate > 0)
+            json_object_set_new(row, "histogram_ms", histogram_json(&run->latency));
+        json_array_append_new(list, row);
+    }
     if (figure(&bench->peer_run, FIGURE_RATE)->count > 0) {
         json_array_append_new(list,
                               run_json("own_like_peer", "as the peer", &bench->own_like_peer));

@@ -4,7 +4,7 @@
 
 #include "tools/bench/bench.h"
 
-#define TARGET_REASON_BYTES 400
+#define TARGET_REASON_BYTES 512
 
 enum target {
 #define X(name, ...) TARGET_##name,
