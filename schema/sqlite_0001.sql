@@ -6,7 +6,7 @@
 -- Nothing here checks a value: the only writer is the program, whose tests hold it to the words.
 
 -- One row: the clock of the newest commit, the keys that come next (a key is never used again, not after a purge), and up to
--- which delivery and event the lists have been brought.
+-- which delivery the lists have been brought.
 CREATE TABLE meta(
     id INTEGER PRIMARY KEY CHECK (id = 1),
     mono_ms INTEGER NOT NULL,
@@ -14,10 +14,9 @@ CREATE TABLE meta(
     boot TEXT NOT NULL,            -- id of the boot that mono_ms was read in
     next_event INTEGER NOT NULL,
     next_delivery INTEGER NOT NULL,
-    listed INTEGER NOT NULL,       -- deliveries up to this key have listed = 1, the others have NULL
-    typed INTEGER NOT NULL         -- events up to this key are in event_of_type
+    listed INTEGER NOT NULL        -- deliveries up to this key have listed = 1, the others have NULL
 );
-INSERT INTO meta VALUES (1, 0, 0, '', 1, 1, 0, 0);
+INSERT INTO meta VALUES (1, 0, 0, '', 1, 1, 0);
 
 CREATE TABLE webhook(
     key INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -59,17 +58,8 @@ CREATE TABLE event(
     object INTEGER,                -- the number of the object that it is a version of; NULL: of none
     payload TEXT NOT NULL          -- last, so that long ones are not read through for the rest
 );
+CREATE INDEX event_by_type ON event(org, type);     -- lists of one type, newest first
 CREATE INDEX event_by_age ON event(created_us);     -- retention
-
--- Lists of one type, newest first. Each type grows on a page of its own, so an index of `event` would write nearly a page more for
--- each event where a transaction has a few of many types; the rows come here some hundreds at a time, like those of
--- delivery_by_state below.
-CREATE TABLE event_of_type(
-    org TEXT NOT NULL,
-    type TEXT NOT NULL,
-    event INTEGER NOT NULL,
-    PRIMARY KEY (org, type, event)
-) WITHOUT ROWID;
 
 -- The last version of each object that webhooks.fetch can ask for. The number is made of its organisation and id
 -- (dispatcher/object.h). The payload stays with its event until retention takes that; what is kept then moves here.

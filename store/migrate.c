@@ -16,11 +16,13 @@
 #include "sqlite_0001.h"
 #include "sqlite_0002.h"
 #include "sqlite_0003.h"
+#include "sqlite_0004.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-static const char *const versions[] = {sqlite_0001_sql, sqlite_0002_sql, sqlite_0003_sql};
+static const char *const versions[] = {sqlite_0001_sql, sqlite_0002_sql, sqlite_0003_sql,
+                                       sqlite_0004_sql};
 
 _Static_assert(sizeof versions / sizeof versions[0] == STORE_SCHEMA_VERSION,
                "one file for each version");

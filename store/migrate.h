@@ -7,7 +7,7 @@
 #include <sqlite3.h>
 
 /* The version that this program writes: schema/sqlite_0001.sql is 1. */
-#define STORE_SCHEMA_VERSION 3
+#define STORE_SCHEMA_VERSION 4
 
 /* "rvhk", in the header of the file (PRAGMA application_id). */
 #define STORE_APPLICATION_ID 0x7276686b

@@ -3,6 +3,11 @@
 #include "sqlite_fixture.h"
 
 #include "sqlite_0001.h"
+#include "sqlite_0002.h"
+#include "sqlite_0003.h"
+#include "sqlite_0004.h"
+
+#include <openssl/sha.h>
 
 /* What a service of version 1 has left: a webhook of the one organisation, an event, a delivery
  * that is open and one that has ended with its attempt, an idempotency key, and a clock. */
@@ -117,6 +122,8 @@ static void assert_data_of_version_1(struct world *w)
     assert_int_equal(store_open_count(w->store, &open), STORE_OK);
     assert_int_equal(open, 1);
     assert_keys(events(w, org, 0, -1, 10), 1, INT64_C(2));
+    assert_keys(events(w, org, 0, EVENT_work_created, 10), 1, INT64_C(2));
+    assert_keys(events(w, org, 0, EVENT_work_updated, 10), 0);
     assert_keys(list(w, 1, 0, -1), 2, INT64_C(3), INT64_C(2));
     assert_int_equal(delivery(w, 3).state, DELIVERY_DELIVERED);
     assert_int_equal(delivery(w, 2).due, 100);
@@ -161,12 +168,37 @@ static void a_step_that_fails_changes_nothing(void **state)
     assert_int_equal(ask(connection(w), "PRAGMA user_version"), STORE_SCHEMA_VERSION);
 }
 
+/* A version that was applied somewhere is history: what is to be different needs a version of its
+ * own, or stores that have it already are broken by the next program. */
+static void versions_do_not_change(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql, *sha256;
+    } versions[] = {
+        {sqlite_0001_sql, "8c8d788f3fd1f030b65d9569a13bad1e8df23af76654ec026046ca31fb5f1ec0"},
+        {sqlite_0002_sql, "dd85ca334e36413e5725427568f3124e325d7b693b720659fce01cabff9a5523"},
+        {sqlite_0003_sql, "209378d193f46a211e7c949f746cc79add8ece07c31b1a0abd2401e1dd810b3a"},
+        {sqlite_0004_sql, "4b4cdf46a6fd8112d3d8fc82a49e4a3835cb3a4437f1332ab0f6ab50c958e737"},
+    };
+    assert_int_equal(sizeof(versions) / sizeof(versions[0]), STORE_SCHEMA_VERSION);
+    for (int i = 0; i < STORE_SCHEMA_VERSION; i++) {
+        unsigned char digest[SHA256_DIGEST_LENGTH];
+        char text[2 * SHA256_DIGEST_LENGTH + 1];
+        SHA256((const unsigned char *)versions[i].sql, strlen(versions[i].sql), digest);
+        for (int k = 0; k < SHA256_DIGEST_LENGTH; k++)
+            snprintf(text + 2 * k, 3, "%02x", digest[k]);
+        assert_string_equal(text, versions[i].sha256);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ONE(an_empty_store_becomes_like_a_new_one),
         ONE(what_a_store_holds_stays),
         ONE(a_step_that_fails_changes_nothing),
+        cmocka_unit_test(versions_do_not_change),
     };
     return cmocka_run_group_tests_name("store: migration", tests, NULL, NULL);
 }

@@ -126,9 +126,9 @@ static void newer_schema_is_refused(void **state)
 {
     struct world *w = *state;
     world_close(w);
-    edit(w, "PRAGMA user_version = 4");
-    assert_refused(w, STORE_NEWER, "newer revhook (schema 4, this program knows up to 3)");
-    edit(w, "PRAGMA user_version = 3"); /* it was left alone, and the lock was given back */
+    edit(w, "PRAGMA user_version = 5");
+    assert_refused(w, STORE_NEWER, "newer revhook (schema 5, this program knows up to 4)");
+    edit(w, "PRAGMA user_version = 4"); /* it was left alone, and the lock was given back */
     world_open(w);
     assert_integrity(w);
 }
