@@ -12,7 +12,7 @@ const BATCH = 100;
 const CLIENTS = 2;
 const UNDER_WAY_MAX = 10000;
 const START_MS = 30000;
-const DRAIN_MS = 60000;
+const STUCK_MS = 60000;
 
 const options = scale(process.argv.slice(2));
 const rig = await Rig.start({ seed: options.seed });
@@ -30,7 +30,7 @@ async function client() {
   }
 }
 await Promise.all(Array.from({ length: CLIENTS }, client));
-await rig.drain(DRAIN_MS);
+await rig.drain(STUCK_MS);
 console.error(`${told} deliveries in ${Math.round(performance.now() - began)} ms`);
 await rig.list();
 const good = await rig.judge('clean run');

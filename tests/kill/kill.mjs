@@ -40,7 +40,7 @@ const PUBLISHERS = 3;
 const BATCHES = [1, 1, 2, 5, 10, 20, 40];
 const EVENTS_PER_CYCLE = 200;
 const START_MS = 30000;
-const DRAIN_MS = 60000;
+const STUCK_MS = 60000;
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -114,6 +114,6 @@ await until(() => budget <= 0, START_MS, 'the last publishes');
 over = true;
 await publishers;
 await touching;
-await rig.drain(DRAIN_MS);
+await rig.drain(STUCK_MS);
 await rig.list();
 if (!(await rig.judge('kill loop'))) process.exit(1);

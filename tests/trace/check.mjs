@@ -38,6 +38,8 @@ class Hook {
     this.generations = []; // {url, secret, begunUs, answeredUs, echoedUs, seenUs}
     this.offs = []; // {kind, fromUs, toUs}
     this.healthy = true; // every recorded attempt that reached its receiver was answered 2xx, and it has one generation
+    this.openMax = 0; // POSTs at once, as its receiver saw them
+    this.cut = false; // some were cut off by the sender, of which the receiver hears after the next has come
     this.state = undefined; // in this life, as far as the trace tells
     this.lastFirst = 0; // key of the newest first attempt of this life
   }
@@ -195,7 +197,8 @@ export class Checker {
     this.tagOf.set(fact.event, fact.tag);
     if (event && event.request.status !== 202 && event.request.status !== 0) this.violation('refused_exists', `${name}, tag ${fact.tag}, answered ${event.request.status}`);
     if (!hook.types.has(fact.type)) this.violation('not_subscribed', `${name}: ${fact.type}`);
-    if (fact.open > this.settings.inFlightMax) this.violation('in_flight', `${fact.hook}: ${fact.open} at once`);
+    hook.openMax = Math.max(hook.openMax, fact.open);
+    if (fact.cut) hook.cut = true;
     if (generation && !(generation.echoedUs <= fact.started_us)) this.violation('not_echoed', `${name}: url ${fact.url}, secret ${fact.secret}`);
     for (const off of hook.offs)
       if (fact.started_us > off.fromUs + MS && fact.started_us < off.toUs) this.violation(off.kind === 'delete' ? 'after_delete' : 'not_active', `${name}, ${fact.started_us - off.fromUs} us after ${off.kind} had answered`);
@@ -222,6 +225,8 @@ export class Checker {
     if (killed > this.counts.cycles) this.violation('died', `${killed} lives have no end, ${this.counts.cycles} were killed`);
     for (const [name, { attempts }] of this.deliveries)
       if (attempts.some((a) => a.outcome && a.post && !isGood(a.post))) this.hookOf(name).healthy = false;
+    for (const [name, { openMax, cut }] of this.hooks)
+      if (openMax > this.settings.inFlightMax && !cut) this.violation('in_flight', `${name}: ${openMax} at once`);
     for (const [name, delivery] of this.deliveries) {
       delivery.attempts.sort((a, b) => a.startedUs - b.startedUs);
       this.checkAttempts(name, delivery.attempts);
@@ -253,7 +258,9 @@ export class Checker {
       if (again !== attempt) this.checkAgain(where, again, attempt);
       if (before && attempt.n > before.n) {
         this.counts.retries++;
-        const ended = before.post?.answeredUs || before.startedUs + (before.outcome === 'timeout' ? attemptTimeoutMs * MS : 0);
+        // The earliest end that it can have had: a receiver may have answered when the time was long over.
+        const overUs = before.startedUs + attemptTimeoutMs * MS;
+        const ended = before.outcome === 'timeout' ? overUs : Math.min(before.post?.answeredUs || before.startedUs, overUs);
         const due = ended + (retryDelaysMs[before.n - 1] ?? 0) * MS - ROUNDING;
         if (attempt.startedUs < due) this.violation('early', `${where}: ${due - attempt.startedUs} us early`);
       }
