@@ -55,6 +55,10 @@ static bool is_plain(const json_t *element)
     return bytes > 0 && memchr(at, ',', bytes) == NULL && at[0] != '"';
 }
 
+#define ELEMENTS_MAX                                                            \
+    8 /* each is a field of its own when it is written, and a query has a limit \
+       */
+
 /* Writes the tree as a query; false where that cannot be done in one way. */
 static bool write_query(json_t *tree, struct out *out)
 {
@@ -69,6 +73,8 @@ static bool write_query(json_t *tree, struct out *out)
         } else if (json_is_string(value)) {
             put_pair(out, name, json_string_value(value), json_string_length(value));
         }
+        if (json_is_array(value) && json_array_size(value) > ELEMENTS_MAX)
+            return false;
         for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++) {
             json_t *element = json_array_get(value, i);
             if (!is_plain(element))
