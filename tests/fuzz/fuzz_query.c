@@ -55,9 +55,8 @@ static bool is_plain(const json_t *element)
     return bytes > 0 && memchr(at, ',', bytes) == NULL && at[0] != '"';
 }
 
-#define ELEMENTS_MAX                                                            \
-    8 /* each is a field of its own when it is written, and a query has a limit \
-       */
+/* Each is a field of its own when it is written, and a query has a limit. */
+#define ELEMENTS_MAX 8
 
 /* Writes the tree as a query; false where that cannot be done in one way. */
 static bool write_query(json_t *tree, struct out *out)
