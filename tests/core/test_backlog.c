@@ -52,6 +52,33 @@ static void a_long_queue_spills_and_comes_back_in_order(void **state)
     world_free(world);
 }
 
+/* A window of 64: the 65th leaves the earlier half, and half a window is asked for once a quarter
+ * is left. */
+static void an_overflow_keeps_half_a_window(void **state)
+{
+    (void)state;
+    struct core_config config = small_window();
+    struct world *world = world_new(&config);
+    struct world_webhook *webhook = world_create_active(world);
+    world_publish_many(world, webhook, 4); /* they fly */
+    world_publish_many(world, webhook, 64);
+    assert_int_equal(webhook->core->queued, 64);
+    assert_false(webhook->core->spilled);
+    world_publish(world, webhook);
+    assert_int_equal(webhook->core->queued, 32);
+    assert_true(webhook->core->spilled);
+    for (int64_t key = 1; key < 16; key++) {
+        world_end(world, key, OUTCOME_acknowledged);
+        assert_int_equal(webhook->core->queued, 32 - key);
+    }
+    assert_int_equal(world->refills, 0);
+    world_end(world, 16, OUTCOME_acknowledged);
+    assert_int_equal(world->refills, 1);
+    assert_int_equal(webhook->core->queued, 16 + 32);
+    assert_true(webhook->core->spilled); /* one is left */
+    world_free(world);
+}
+
 static uint32_t every_fifth_is_large(int64_t key)
 {
     return key % 5 == 0 ? 100 : 1;
@@ -310,6 +337,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_long_queue_spills_and_comes_back_in_order),
+        cmocka_unit_test(an_overflow_keeps_half_a_window),
         cmocka_unit_test(large_events_take_the_place_of_many),
         cmocka_unit_test(retries_behind_the_frontier),
         cmocka_unit_test(a_stale_answer_is_thrown_away),

@@ -256,6 +256,22 @@ static void redeliveries_that_fail_never_degrade(void **state)
     world_free(world);
 }
 
+/* ---- time ---- */
+
+/* The mono line has no meaning but its order, so it may begin anywhere. */
+static void time_may_begin_below_zero(void **state)
+{
+    (void)state;
+    struct core_config config = world_config();
+    struct core core;
+    struct update update;
+    core_init(&core, &config);
+    core_step(&core, &(struct core_event){.kind = EVENT_RUN, .now.mono = -5000, .starts_max = 1},
+              &update);
+    assert_int_equal(update.count, 0);
+    assert_int_equal(core.now.mono, -5000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +287,7 @@ int main(void)
         cmocka_unit_test(a_delivery_that_waits_does_not_block_newer_ones),
         cmocka_unit_test(a_redelivery_is_one_attempt_outside_the_schedule),
         cmocka_unit_test(redeliveries_that_fail_never_degrade),
+        cmocka_unit_test(time_may_begin_below_zero),
     };
     return cmocka_run_group_tests_name("core", tests, NULL, NULL);
 }

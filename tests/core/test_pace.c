@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -33,6 +34,15 @@ static void so_many_in_a_minute_then_the_next(void **state)
     assert_int_equal(pace_take(&pace, 7, 959999), 959999);
     assert_int_equal(pace_take(&pace, 7, 959999), 959999);
     assert_int_equal(pace_take(&pace, 7, 959999), 960000);
+}
+
+static void it_begins_empty_whatever_was_there(void **state)
+{
+    (void)state;
+    memset(&pace, 0x7f, sizeof(pace));
+    pace_init(&pace, 1);
+    for (uint64_t n = 0; n < PACE_PARTIES; n++)
+        assert_int_equal(pace_take(&pace, n + 1, 0), 0);
 }
 
 static void parties_do_not_count_for_each_other(void **state)
@@ -113,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(so_many_in_a_minute_then_the_next),
+        cmocka_unit_test(it_begins_empty_whatever_was_there),
         cmocka_unit_test(parties_do_not_count_for_each_other),
         cmocka_unit_test(no_limit_and_time_that_goes_back),
         cmocka_unit_test(a_full_table_lets_nobody_have_more),

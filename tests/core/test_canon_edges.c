@@ -1,0 +1,76 @@
+/* Edges of canonical JSON that the tables of test_canon.c do not reach: what a struct held before
+ * does not matter, and the powers of two where rounding up carries over a nine. */
+#include "core/canon.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char out[256];
+static struct canon_key keys[16];
+
+static enum canon_error run(struct canon *c, const char *text)
+{
+    *c = (struct canon){.in = text,
+                        .in_bytes = strlen(text),
+                        .out = out,
+                        .out_capacity_bytes = sizeof(out),
+                        .out_bytes = 99,
+                        .error_offset_bytes = 99,
+                        .keys = keys,
+                        .keys_max = 16};
+    return canon_document(c);
+}
+
+static void results_do_not_depend_on_earlier_ones(void **state)
+{
+    (void)state;
+    struct canon c;
+    assert_int_equal(run(&c, "[1"), CANON_SYNTAX);
+    assert_int_equal(c.out_bytes, 0);
+    assert_int_equal(c.error_offset_bytes, 2);
+    assert_int_equal(run(&c, "[1]"), CANON_OK);
+    assert_int_equal(c.out_bytes, 3);
+    assert_int_equal(c.error_offset_bytes, 0);
+}
+
+static void an_element_has_no_key_whatever_the_item_was(void **state)
+{
+    (void)state;
+    struct canon_item item;
+    memset(&item, 0x55, sizeof(item));
+    assert_true(canon_element_first((struct canon_span){"[1,2]", 5}, &item));
+    assert_int_equal(item.key.bytes, 0);
+    assert_true(canon_element_next(&item));
+    assert_int_equal(item.key.bytes, 0);
+}
+
+/* JavaScript prints these powers of two with one digit less, which takes a carry to find. So the 17
+ * digits are not what it prints, and stay as they are. */
+static void powers_of_two_that_carry(void **state)
+{
+    (void)state;
+    static const char *const stay[] = {
+        "71362384635297994e28",   /* 2^149, printed as 7.1362384635298e+44 */
+        "68494042156512595e-211", /* 2^-645, as 6.84940421565126e-195 */
+        "57835805874344294e206",  /* 2^740, as 5.78358058743443e+222 */
+    };
+    struct canon c;
+    for (size_t i = 0; i < sizeof(stay) / sizeof(stay[0]); i++) {
+        assert_int_equal(run(&c, stay[i]), CANON_OK);
+        assert_int_equal(c.out_bytes, strlen(stay[i]));
+        assert_memory_equal(out, stay[i], c.out_bytes);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(results_do_not_depend_on_earlier_ones),
+        cmocka_unit_test(an_element_has_no_key_whatever_the_item_was),
+        cmocka_unit_test(powers_of_two_that_carry),
+    };
+    return cmocka_run_group_tests_name("canon edges", tests, NULL, NULL);
+}
