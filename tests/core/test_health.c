@@ -104,6 +104,25 @@ static void an_acknowledgement_in_between_starts_the_count_again(void **state)
     world_free(world);
 }
 
+/* Successes are told to the store once in a while only; the one after a failure always. */
+static void the_success_after_one_failure_is_stored(void **state)
+{
+    (void)state;
+    struct world *world = world_new(NULL);
+    struct world_webhook *webhook = world_create_active(world);
+    int64_t failing = world_publish(world, webhook);
+    world_end(world, failing, OUTCOME_timeout);
+    world_advance(world, 30000);
+    world_end(world, failing, OUTCOME_timeout);
+    world_advance(world, 180000);
+    world_end(world, world_publish(world, webhook), OUTCOME_acknowledged); /* told just now */
+    world_end(world, failing, OUTCOME_timeout);
+    assert_int_equal(webhook->stored.consecutive_failures, 1);
+    world_end(world, world_publish(world, webhook), OUTCOME_acknowledged);
+    assert_int_equal(webhook->stored.consecutive_failures, 0);
+    world_free(world);
+}
+
 /* A failed attempt that is not the last of its delivery says nothing yet. */
 static void attempts_do_not_count_deliveries_do(void **state)
 {
@@ -271,6 +290,7 @@ int main(void)
         cmocka_unit_test(five_in_a_row_degrade),
         cmocka_unit_test(the_queue_is_settled_in_the_step_of_the_last_outcome),
         cmocka_unit_test(an_acknowledgement_in_between_starts_the_count_again),
+        cmocka_unit_test(the_success_after_one_failure_is_stored),
         cmocka_unit_test(attempts_do_not_count_deliveries_do),
         cmocka_unit_test(our_own_failure_does_not_hurt),
         cmocka_unit_test(probes_then_an_echo_promotes),
