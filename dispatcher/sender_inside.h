@@ -29,6 +29,7 @@ struct sender {
     SSL_CTX *identity; /* certificate and key of our own for targets; NULL: none */
     int epoll_fd;
     struct shard shards[SHARDS];
+    unsigned first_shard;   /* whose time is looked at first in the next round */
     struct watched_fd *fds; /* by descriptor */
     size_t fds_count;
     struct post *unused; /* by `next` */

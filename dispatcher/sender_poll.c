@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define EVENTS_MAX            256
+#define SERVE_MS_MAX          2
 #define CONNECTIONS_PER_SHARD 2048L /* kept open for reuse */
 
 static struct watched_fd *watched(struct sender *sender, int fd)
@@ -171,6 +172,27 @@ static void handle(struct sender *sender, const struct epoll_event *event, bool 
     touched[shard - sender->shards] = true;
 }
 
+/* Tells libcurl of the shards whose time has come. Attempts that began together end together, and
+ * hundreds of them take libcurl a while; after SERVE_MS_MAX the other shards wait for the next
+ * round, so that what receivers have answered meanwhile does not wait for all of them. */
+static void serve_timeouts(struct sender *sender, bool touched[SHARDS])
+{
+    int64_t began_ms = clock_span_ms(), now_ms = began_ms;
+    unsigned first = sender->first_shard;
+    for (unsigned n = 0; n < SHARDS && now_ms - began_ms < SERVE_MS_MAX; n++) {
+        unsigned i = (first + n) % SHARDS;
+        struct shard *shard = &sender->shards[i];
+        if (shard->wake_at_ms < 0 || shard->wake_at_ms > now_ms)
+            continue;
+        int running;
+        shard->wake_at_ms = -1;
+        curl_multi_socket_action(shard->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+        touched[i] = true;
+        sender->first_shard = i + 1;
+        now_ms = clock_span_ms();
+    }
+}
+
 struct post *sender_wait(struct sender *sender, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
@@ -180,18 +202,10 @@ struct post *sender_wait(struct sender *sender, int timeout_ms)
     int count = epoll_wait(sender->epoll_fd, events, EVENTS_MAX, wait_ms(sender, timeout_ms));
     for (int i = 0; i < count; i++)
         handle(sender, &events[i], touched);
-    int64_t now_ms = clock_span_ms();
-    for (int i = 0; i < SHARDS; i++) {
-        struct shard *shard = &sender->shards[i];
-        if (shard->wake_at_ms >= 0 && shard->wake_at_ms <= now_ms) {
-            int running;
-            shard->wake_at_ms = -1;
-            curl_multi_socket_action(shard->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-            touched[i] = true;
-        }
+    serve_timeouts(sender, touched);
+    for (int i = 0; i < SHARDS; i++)
         if (touched[i])
-            collect(sender, shard);
-    }
+            collect(sender, &sender->shards[i]);
     return sender->ended;
 }
 
