@@ -110,7 +110,7 @@ static bool allow(int ruleset, const char *path, uint64_t access)
     return failed == 0;
 }
 
-const char *confine_files(const char *data)
+const char *confine_files(const char *data, const char *keys)
 {
     const struct landlock_ruleset_attr handled = {
         .handled_access_fs = LANDLOCK_ACCESS_FS_WRITE_FILE | MAKES | NOWHERE,
@@ -122,6 +122,7 @@ const char *confine_files(const char *data)
     if (ruleset < 0)
         return "the kernel has no Landlock";
     if (!allow(ruleset, data, LANDLOCK_ACCESS_FS_WRITE_FILE | MAKES) ||
+        (keys != NULL && !allow(ruleset, keys, LANDLOCK_ACCESS_FS_WRITE_FILE | MAKES)) ||
         !allow(ruleset, "/dev/null", LANDLOCK_ACCESS_FS_WRITE_FILE))
         why = "a rule could not be added";
     else if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)

@@ -11,10 +11,11 @@
  * is no such user, this process may not become it, or the directory cannot be made. */
 bool confine_user(const char *user, const char *data, char *error, size_t error_bytes);
 
-/* From now on this process and what it starts can write and make files below the directory `data`
- * alone (and write /dev/null), and execute none. What is open stays so. Returns NULL, or why the
- * kernel could not be asked for it, as static text: then nothing has changed. */
-const char *confine_files(const char *data);
+/* From now on this process and what it starts can write and make files below the directory `data`,
+ * and below `keys` if it is not NULL, alone (and write /dev/null), and execute none. What is open
+ * stays so. Returns NULL, or why the kernel could not be asked for it, as static text: then nothing
+ * has changed. */
+const char *confine_files(const char *data, const char *keys);
 
 /* Secrets are in memory: none of it goes to a file when the process crashes, and no other process
  * of its user may look into it. */

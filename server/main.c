@@ -20,6 +20,7 @@
 #include "server/keys.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,7 +225,10 @@ static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
 /* Gives up what is not needed from here on. Before the threads, which inherit it. */
 static void confine(const struct config *config)
 {
-    const char *why = config->sandbox ? confine_files(config->data) : "switched off";
+    char *key_file = config->key_file[0] != 0 ? strdup(config->key_file) : NULL;
+    const char *keys = key_file != NULL ? dirname(key_file) : NULL; /* for admin keys rotate */
+    const char *why = config->sandbox ? confine_files(config->data, keys) : "switched off";
+    free(key_file);
     if (geteuid() == 0 && !config->dev)
         LOG(running_as_root, LOG_NUMBER("uid", geteuid()));
     LOG(confined, LOG_NUMBER("uid", geteuid()),

@@ -103,7 +103,7 @@ static int write_here_and_there(const struct folders *folders)
 {
     char made[100];
     snprintf(made, sizeof(made), "%s/d", folders->data);
-    if (confine_files(folders->data) != NULL)
+    if (confine_files(folders->data, NULL) != NULL)
         return CANNOT;
     if (!can_make(folders->data, "/f") || mkdir(made, 0700) != 0 || !can_listen(folders->data))
         return 1;
@@ -130,7 +130,31 @@ static void files_can_be_written_in_the_data_directory_alone(void **state)
 
 static int confine_to_nothing(const struct folders *folders)
 {
-    return confine_files(folders->other) != NULL && can_make(folders->root, "/other") ? 0 : 1;
+    return confine_files(folders->other, NULL) != NULL && can_make(folders->root, "/other") ? 0 : 1;
+}
+
+static int write_the_keys(const struct folders *folders)
+{
+    if (confine_files(folders->data, folders->other) != NULL)
+        return CANNOT;
+    return can_make(folders->data, "/f") && can_make(folders->other, "/k") &&
+                   !can_make(folders->root, "/f")
+               ? 0
+               : 1;
+}
+
+static void keys_may_be_in_a_directory_of_their_own(void **state)
+{
+    struct folders *folders = *state;
+    char made[100];
+    assert_int_equal(mkdir(folders->data, 0700), 0);
+    assert_int_equal(mkdir(folders->other, 0700), 0);
+    int result = in_child(write_the_keys, folders);
+    snprintf(made, sizeof(made), "%s/k", folders->other);
+    unlink(made);
+    if (result == CANNOT)
+        skip();
+    assert_int_equal(result, 0);
 }
 
 static void a_directory_that_is_not_there_confines_to_nothing(void **state)
@@ -194,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(files_can_be_written_in_the_data_directory_alone, start,
                                         stop),
+        cmocka_unit_test_setup_teardown(keys_may_be_in_a_directory_of_their_own, start, stop),
         cmocka_unit_test_setup_teardown(a_directory_that_is_not_there_confines_to_nothing, start,
                                         stop),
         cmocka_unit_test_setup_teardown(root_is_given_up_for_good, start, stop),
