@@ -18,6 +18,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Jansson drops a byte of a string, and goes on, where it cannot make room for it. So it is noted
+ * that memory was short, and what was read meanwhile is not believed. */
+static _Thread_local bool short_of_memory;
+
+static void *noting_malloc(size_t bytes)
+{
+    void *memory = malloc(bytes);
+    short_of_memory |= memory == NULL;
+    return memory;
+}
+
 static void wipe_free(void *memory)
 {
     if (memory != NULL)
@@ -27,7 +38,7 @@ static void wipe_free(void *memory)
 
 void tree_set_up(void)
 {
-    json_set_alloc_funcs(malloc, wipe_free);
+    json_set_alloc_funcs(noting_malloc, wipe_free);
 }
 
 bool tree_read(struct text body, unsigned depth_max, struct json_t **root, struct error *error)
@@ -37,9 +48,15 @@ bool tree_read(struct text body, unsigned depth_max, struct json_t **root, struc
     *root = NULL;
     if (!body_canonical(body, depth_max, &canonical, error))
         return false;
+    short_of_memory = false;
     /* Integers as doubles: otherwise one of 20 digits would not be read at all. */
     *root = json_loadb(canonical.at, canonical.bytes,
                        JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &why);
+    if (short_of_memory) {
+        json_decref(*root); /* NULL is fine */
+        *root = NULL;
+        why = (json_error_t){.line = 0};
+    }
     OPENSSL_cleanse((char *)canonical.at, canonical.bytes);
     free((char *)canonical.at);
     if (*root != NULL)
