@@ -22,7 +22,20 @@ const LISTENING = /^listening on (https?:\/\/\S+:\d+)$/;
 /** Every daemon of this test file that may still have something to tell. */
 const daemons = new Set();
 
+/** A copy of the program in a folder that every user may look into, which that of the build need not be. */
+let copied;
+function binaryForOthers() {
+  if (!copied) {
+    copied = path.join(tempDir(), 'revhookd');
+    fs.chmodSync(path.dirname(copied), 0o755);
+    fs.copyFileSync(BINARY, copied);
+    fs.chmodSync(copied, 0o755);
+  }
+  return copied;
+}
+
 process.on('exit', () => {
+  if (copied) fs.rmSync(path.dirname(copied), { recursive: true, force: true });
   for (const daemon of daemons) {
     daemon.child?.kill('SIGKILL');
     daemon.removeData();
@@ -52,7 +65,7 @@ export function tempDir() {
  * fail. `uid` is another user to run it as (for root alone). A run that is not over in `ms` is killed and is an error.
  */
 export async function runToEnd(args, { env = {}, ms = READY_MS, uid } = {}) {
-  const child = spawn(BINARY, args, { env: cleanEnv(env), stdio: ['ignore', 'pipe', 'pipe'], uid });
+  const child = spawn(uid === undefined ? BINARY : binaryForOthers(), args, { env: cleanEnv(env), stdio: ['ignore', 'pipe', 'pipe'], uid });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => (stdout += chunk));
