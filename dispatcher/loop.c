@@ -141,9 +141,8 @@ static void tell_postponed(struct sender_thread *thread, const struct postponed 
                                .verify_seq = postponed->verify_seq,
                                .at = postponed->at};
     mono_ms now = clock_now(thread->dispatch->options.clock).mono;
-    if (event.at <=
-        now) /* its time has come meanwhile: still later than now, as the core wants it */
-        event.at = now + 1;
+    if (event.at <= now)
+        event.at = now + 1; /* its time has come meanwhile; the core wants a later one than now */
     COUNT(thread->dispatch, verifies_postponed_total, 1);
     LOG(verify_postponed, LOG_TEXT("webhook", hook->config->id),
         LOG_NUMBER("delay_ms", event.at - now));
@@ -285,9 +284,8 @@ static int timeout_ms(struct sender_thread *thread)
     if (thread->stopping) {
         left_ms = thread->stop_at_ms - clock_span_ms();
     } else if (thread->core.starts_left && !atomic_load(&thread->dispatch->store_failing)) {
-        return count_young(thread, clock_span_ms()) < YOUNG_MAX
-                   ? 0
-                   : 1; /* the receivers may run meanwhile */
+        /* With too many young ones a moment, in which the receivers may run. */
+        return count_young(thread, clock_span_ms()) < YOUNG_MAX ? 0 : 1;
     } else if (!clock_is_virtual(clock) && !atomic_load(&thread->dispatch->store_failing)) {
         mono_ms deadline = core_deadline(&thread->core);
         if (deadline == MONO_NEVER)

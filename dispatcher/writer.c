@@ -256,8 +256,8 @@ static void reseal(struct writer *writer)
         return;
     enum store_result result =
         reseal_step(options->store, options->clock, options->sealer, &writer->reseal);
-    if (result !=
-        STORE_OK) { /* without space it is tried again; a secret that does not open stays so */
+    if (result != STORE_OK) {
+        /* Without space it is tried again; a secret that does not open stays so. */
         writer->resealing = result != STORE_CORRUPT;
         return;
     }
