@@ -111,6 +111,23 @@ describe('revhook bench', () => {
     assert.match(kept.stdout, /^baseline: single_over_batches .*kept$/m);
   });
 
+  proves('measures every ceiling, endpoints with TLS or that hang, and a store with rows', async () => {
+    const ceilings = ['epoll', 'curl_1000', 'curl_tls', 'h2o', 'h2o_publish', 'store', 'scan'];
+    const { code, stdout, stderr, report } = await bench([...ceilings, 'tls', 'half_hanging', 'rows_10k'].join(','), '--guard');
+    assert.equal(code, 0, stderr);
+    assert.equal(report.faults, 0, `everything that was accepted arrived, signed: ${stderr}`);
+    assert.deepEqual(report.ceilings.map((c) => c.name), ceilings);
+    for (const row of report.ceilings) for (const figure of ['cpu_us', 'rate']) assertSpread(row[figure], `${row.name}.${figure}`);
+    assert.deepEqual(report.runs.map((r) => r.name), ['tls', 'half_hanging', 'rows_10k']);
+    for (const row of report.runs) {
+      assertSpread(row.deliveries_per_second, row.name);
+      assert.match(stdout, new RegExp(`^ +${row.name} `, 'm'));
+    }
+    const list = await run(['--list']);
+    assert.equal(list.code, 0, list.stderr);
+    for (const { name } of [...report.ceilings, ...report.runs]) assert.match(list.stdout, new RegExp(`^  ${name} `, 'm'));
+  });
+
   proves('ends with everything that it started when it is asked to, or killed', async () => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL']) {
       const dir = tempDir();

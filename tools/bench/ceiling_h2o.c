@@ -17,6 +17,8 @@
 
 _Static_assert(H2O_USE_LIBUV == 0, "compile with -DH2O_USE_LIBUV=0");
 
+#define STEP_MS 200 /* between two looks whether it is to end */
+
 static struct {
     h2o_globalconf_t config;
     h2o_context_t context;
@@ -97,9 +99,10 @@ static int serve(void *argument)
         h2o_evloop_socket_create(server.context.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
     h2o_socket_read_start(listener, on_connection);
     atomic_store(&server.board->port, ntohs(address.sin_port));
-    while (h2o_evloop_run(server.context.loop, INT32_MAX) == 0 || errno == EINTR)
+    while (!child_stopped() &&
+           (h2o_evloop_run(server.context.loop, STEP_MS) == 0 || errno == EINTR))
         continue;
-    return 1;
+    return child_stopped() ? 0 : 1;
 }
 
 pid_t ceiling_h2o_start(struct h2o_board *board)

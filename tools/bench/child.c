@@ -116,7 +116,7 @@ pid_t child_fork(int (*run)(void *argument), void *argument)
     if (pid == 0) {
         die_with(parent);
         signal(SIGINT, SIG_IGN); /* the one at the terminal asks the parent, which ends this one */
-        signal(SIGTERM, SIG_DFL);
+        stopped = 0;             /* SIGTERM sets it, as in the parent */
         memset(children, 0, sizeof(children));
         _exit(run(argument));
     }

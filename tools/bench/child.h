@@ -17,8 +17,8 @@ bool child_stopped(void);
 /* Waits; ends early with false when a signal asks to end. */
 bool child_pause(int ms);
 
-/* A process that runs `run` and ends with its result as exit status. It dies with this one. -1 if
- * it cannot be started. */
+/* A process that runs `run` and ends with its result as exit status. It dies with this one; SIGTERM
+ * asks it to end (child_stopped). -1 if it cannot be started. */
 pid_t child_fork(int (*run)(void *argument), void *argument);
 
 /* Starts a program; its standard output can be read from *out, its standard error goes to the file

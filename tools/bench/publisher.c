@@ -299,7 +299,7 @@ static int run(void *argument)
     if (!set_up(&publisher))
         return 1;
     publisher.begin_ns = now_ns();
-    while (!atomic_load_explicit(&board->stop, memory_order_relaxed))
+    while (!atomic_load_explicit(&board->stop, memory_order_relaxed) && !child_stopped())
         step(&publisher, send_due(&publisher));
     for (uint64_t end = now_ns() + DRAIN_NS; publisher.busy > 0 && now_ns() < end;)
         step(&publisher, PACE_NS);

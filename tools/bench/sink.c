@@ -288,9 +288,8 @@ static int run(void *argument)
     sink->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     bool good = (!sink->board->tls || set_up_tls(sink)) && listen_all(sink);
     atomic_store(&sink->board->ready, true);
-    while (good) {
-        int wait_ms = sink->dripping != NULL ? DRIP_MS : -1;
-        int count = epoll_wait(sink->epoll_fd, events, EVENTS_MAX, wait_ms);
+    while (good && !child_stopped()) {
+        int count = epoll_wait(sink->epoll_fd, events, EVENTS_MAX, DRIP_MS);
         for (int i = 0; i < count; i++) {
             struct peer *peer = events[i].data.ptr;
             bool listener = peer >= sink->listeners && peer < sink->listeners + LOAD_ENDPOINTS_MAX;
@@ -302,7 +301,7 @@ static int run(void *argument)
         if (sink->dripping != NULL && now_ns() >= sink->drip_at_ns)
             drip(sink);
     }
-    return 1;
+    return good ? 0 : 1;
 }
 
 pid_t sink_start(struct sink_board *board)
