@@ -29,6 +29,7 @@ static bool make_senders(struct dispatch *dispatch, char *error, size_t error_by
     struct core_config config = dispatch->options.core;
     config.in_flight_max = config.in_flight_max / senders > 0 ? config.in_flight_max / senders : 1;
     config.memory_max /= senders;
+    config.young_max = YOUNG_MAX;
     for (unsigned i = 0; i < senders; i++) {
         dispatch->senders[i] = sender_thread_new(dispatch, i, &config, error, error_bytes);
         if (!dispatch->senders[i])

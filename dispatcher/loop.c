@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#define TIMEOUT_MS_MAX 3600000
+
 /* ---- effects ---- */
 
 static struct hook *hook_of(struct webhook *webhook)
@@ -167,45 +169,43 @@ void loop_step(struct sender_thread *thread, struct core_event *event)
     }
 }
 
-/* ---- pace ----
- *
- * The limits would allow thousands of POSTs at once, each over a connection of its own. A receiver
- * that answers at once is better served over a few connections that are warm, and one that is short
- * of time (to make TLS connections, say) would only fall further behind. So only so many POSTs may
- * be young: begun in the last milliseconds and not answered yet. Those that take longer do not
- * count any more, whether their receivers are far away or hang, so they hold up nobody. */
+/* ---- young POSTs, see core/select.c ---- */
 
-/* Counts the young ones, after forgetting those that have grown older. */
-static unsigned count_young(struct sender_thread *thread, int64_t now_ms)
+void loop_young_begins(struct sender_thread *thread, struct post *post)
 {
-    unsigned count = 0;
-    for (int i = 0; i < YOUNG_MS && thread->young_at_ms < now_ms; i++)
-        thread->young[++thread->young_at_ms % YOUNG_MS] = 0;
-    thread->young_at_ms = now_ms;
-    for (int i = 0; i < YOUNG_MS; i++)
-        count += thread->young[i];
-    return count;
+    post->young = true;
+    post->young_next = NULL;
+    post->young_prev = thread->young_last;
+    if (thread->young_last)
+        thread->young_last->young_next = post;
+    else
+        thread->young = post;
+    thread->young_last = post;
 }
 
-static void young_ended(struct sender_thread *thread, const struct post *post)
+static void young_leaves(struct sender_thread *thread, struct post *post)
 {
-    int64_t now_ms = clock_span_ms();
-    count_young(thread, now_ms);
-    if (now_ms - post->began_ms < YOUNG_MS && thread->young[post->began_ms % YOUNG_MS] > 0)
-        thread->young[post->began_ms % YOUNG_MS]--;
+    if (!post->young)
+        return;
+    post->young = false;
+    if (post->young_prev)
+        post->young_prev->young_next = post->young_next;
+    else
+        thread->young = post->young_next;
+    if (post->young_next)
+        post->young_next->young_prev = post->young_prev;
+    else
+        thread->young_last = post->young_prev;
 }
 
-/* Starts what may start; at least one, for 0 would mean any number to the core. */
-static void run_core(struct sender_thread *thread)
+static void tell_overdue(struct sender_thread *thread)
 {
-    int64_t now_ms = clock_span_ms();
-    unsigned young = count_young(thread, now_ms), room = young < YOUNG_MAX ? YOUNG_MAX - young : 1;
-    struct core_event run = {.kind = EVENT_RUN,
-                             .starts_max = room < STARTS_MAX ? room : STARTS_MAX};
-    unsigned before = thread->core.in_flight;
-    loop_step(thread, &run);
-    if (thread->core.in_flight > before)
-        thread->young[now_ms % YOUNG_MS] += thread->core.in_flight - before;
+    int64_t before_ms = clock_span_ms() - YOUNG_MS;
+    while (thread->young && thread->young->began_ms <= before_ms) {
+        struct post *post = thread->young;
+        young_leaves(thread, post);
+        loop_step(thread, &(struct core_event){.kind = EVENT_OVERDUE, .delivery = post->delivery});
+    }
 }
 
 /* ---- ended POSTs ---- */
@@ -265,7 +265,7 @@ static void posts_ended(struct sender_thread *thread, struct post *post)
     for (struct post *next; post; post = next) {
         next = post->next;
         if (post->delivery) {
-            young_ended(thread, post);
+            young_leaves(thread, post);
             event_ended(thread, post);
         } else {
             verify_ended(thread, post);
@@ -280,23 +280,23 @@ static void posts_ended(struct sender_thread *thread, struct post *post)
 static int timeout_ms(struct sender_thread *thread)
 {
     struct clock *clock = thread->dispatch->options.clock;
-    int64_t left_ms = -1;
     if (thread->stopping) {
-        left_ms = thread->stop_at_ms - clock_span_ms();
-    } else if (thread->core.starts_left && !atomic_load(&thread->dispatch->store_failing)) {
-        /* With too many young ones a moment, in which the receivers may run. */
-        return count_young(thread, clock_span_ms()) < YOUNG_MAX ? 0 : 1;
-    } else if (!clock_is_virtual(clock) && !atomic_load(&thread->dispatch->store_failing)) {
-        mono_ms deadline = core_deadline(&thread->core);
-        if (deadline == MONO_NEVER)
-            return -1;
-        left_ms = deadline - clock_now(clock).mono;
-    } else {
-        return -1; /* a mail says when to look again */
+        int64_t left_ms = thread->stop_at_ms - clock_span_ms();
+        return left_ms > 0 ? (int)left_ms : 0;
     }
-    if (left_ms < 0)
+    if (atomic_load(&thread->dispatch->store_failing))
+        return -1; /* a mail says when to look again */
+    if (thread->core.starts_left)
         return 0;
-    return left_ms < 3600000 ? (int)left_ms : 3600000;
+    int64_t left_ms = TIMEOUT_MS_MAX;
+    if (thread->young && thread->core.rings[0]) /* something may wait for one to be overdue */
+        left_ms = thread->young->began_ms + YOUNG_MS - clock_span_ms();
+    mono_ms deadline = core_deadline(&thread->core);
+    if (!clock_is_virtual(clock) && deadline != MONO_NEVER) {
+        mono_ms due_ms = deadline - clock_now(clock).mono;
+        left_ms = due_ms < left_ms ? due_ms : left_ms;
+    }
+    return left_ms > 0 ? (int)left_ms : 0;
 }
 
 static void flush_operations(struct sender_thread *thread)
@@ -318,8 +318,9 @@ void loop_round(struct sender_thread *thread)
     struct post *ended = sender_wait(thread->sender, timeout_ms(thread));
     loop_mails(thread, mailbox_take(&thread->mailbox));
     posts_ended(thread, ended);
+    tell_overdue(thread);
     if (!thread->stopping && !atomic_load(&thread->dispatch->store_failing))
-        run_core(thread);
+        loop_step(thread, &(struct core_event){.kind = EVENT_RUN, .starts_max = STARTS_MAX});
     flush_operations(thread);
     atomic_store(&thread->deadline, core_deadline(&thread->core));
     atomic_store(&thread->in_memory, thread->core.queued + thread->core.in_flight);

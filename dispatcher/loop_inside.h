@@ -7,9 +7,7 @@
 #include "dispatcher/sender.h"
 #include "dispatcher/threads.h"
 
-/* How a sender paces its POSTs, see loop.c. */
-#define YOUNG_MAX  80 /* POSTs that may be younger ... */
-#define YOUNG_MS   4  /* ... than this */
+#define YOUNG_MS   64 /* after which a POST that is young is overdue, see core/select.c */
 #define STARTS_MAX 32 /* started in one round; then it looks for answers again */
 
 /* The part of an answer that is kept, as delivery->answer. */
@@ -37,9 +35,8 @@ struct sender_thread {
     struct operations *operations; /* of this round; NULL: none yet */
     struct postponed *postponed;
     size_t postponed_count, postponed_capacity;
-    int64_t done;             /* what this round finished: leaves quiet at its end */
-    unsigned young[YOUNG_MS]; /* POSTs begun in each of the last milliseconds and not answered */
-    int64_t young_at_ms;      /* clock_span_ms of the last of those */
+    int64_t done;                    /* what this round finished: leaves quiet at its end */
+    struct post *young, *young_last; /* in the order in which they began, by `young_next` */
     bool running, stopping;
     int64_t stop_at_ms; /* clock_span_ms at which attempts in flight are cut off */
     unsigned cut_off;
@@ -57,6 +54,8 @@ struct sender_thread {
 void *loop_run(void *argument);
 /* One round of it; the simulator calls it from a thread of its own. */
 void loop_round(struct sender_thread *thread);
+/* Notes that the POST of a delivery that is young began just now. */
+void loop_young_begins(struct sender_thread *thread, struct post *post);
 /* Feeds one event (its `now` is set here) and carries out what follows. */
 void loop_step(struct sender_thread *thread, struct core_event *event);
 

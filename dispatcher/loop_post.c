@@ -80,6 +80,8 @@ void loop_post_event(struct sender_thread *thread, struct delivery *delivery, st
     LOG(attempt_started, LOG_TEXT("event_id", event_id), LOG_NUMBER("key", delivery->key),
         LOG_NUMBER("n", delivery->attempt_count + 1), LOG_NUMBER("started_us", now.wall));
     sender_start(thread->sender, post);
+    if (delivery->young)
+        loop_young_begins(thread, post);
 }
 
 static void postpone(struct sender_thread *thread, const struct postponed *postponed)

@@ -52,8 +52,10 @@ static void take_event(struct core *core, const struct core_event *event, struct
         break;
     case EVENT_ENDED:
         event->delivery->facts = event->facts;
+        select_answered(core, event->delivery);
         list_push(&core->ended, event->delivery);
         break;
+    case EVENT_OVERDUE: select_overdue(core, event->delivery); break;
     case EVENT_VERIFIED: webhook_verified(core, event, update); break;
     case EVENT_POSTPONED: webhook_postponed(core, event, update); break;
     case EVENT_COMMAND: webhook_command(core, event, update); break;

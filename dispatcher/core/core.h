@@ -39,6 +39,7 @@ struct core_config {
     unsigned retry_count;       /* how many of them: attempts = retry_count + 1 */
     unsigned in_flight_max;     /* POSTs at once, of this instance */
     unsigned in_flight_per_webhook_max;
+    unsigned young_max; /* of those, POSTs to quick webhooks that are not overdue; 0: no limit */
     unsigned degrade_after; /* deliveries in a row that used up their attempts */
     dur_ms verify_window_ms;
     dur_ms verify_offsets_ms[16]; /* when a verify request goes out, after the window began;
@@ -81,6 +82,7 @@ struct delivery {
     struct heap_node node;      /* in webhook->queue, by (due, key) */
     struct delivery *next;      /* in one of the core's lists */
     struct delivery *flight_prev, *flight_next;
+    bool young; /* in flight to a quick webhook, and not overdue */
 };
 
 struct delivery_list {
@@ -114,8 +116,10 @@ struct webhook {
     mono_ms
         frontier_due; /* behind (frontier_due, frontier_key) nothing is in memory while spilled */
     int64_t frontier_key;
-    struct delivery *flight; /* in flight */
-    unsigned in_flight;
+    struct delivery *flight;      /* in flight */
+    unsigned in_flight, young;    /* young: how many of them are */
+    mono_ms quick_at;             /* when it last answered at once */
+    bool slow;                    /* it has not done so for a while */
     struct delivery_list waiting; /* ended while changing */
     struct heap_node timer; /* in core->timers, by the earliest time something is to be done */
     struct webhook *ring_prev, *ring_next;
@@ -128,6 +132,7 @@ enum core_event_kind {
     EVENT_REFILLED, /* `deliveries` (ascending) answer EFFECT_REFILL; `more` tells whether the store
                        has others behind */
     EVENT_ENDED,    /* the POST of `delivery` ended with `facts` */
+    EVENT_OVERDUE,  /* the POST of `delivery` was to be answered soon and was not yet */
     EVENT_VERIFIED, /* verify request `verify_seq` of `webhook` ended; `facts.outcome` acknowledged:
                        echoed */
     EVENT_POSTPONED, /* verify request `verify_seq` of `webhook` was not sent, for its host has had
@@ -204,11 +209,13 @@ struct core {
     struct core_config config;
     struct instant now;         /* of the last event */
     struct heap timers;         /* webhooks by the next time something is to be done */
-    struct webhook *ring;       /* webhooks that may have something to start now, in turn */
+    struct webhook *rings[2];   /* webhooks that may have something to start now, in turn: [0] quick
+                                   ones, [1] slow ones */
+    uint8_t turn;               /* which of them is first in the next run */
     bool starts_left;           /* the last EVENT_RUN began starts_max, and more may start */
     struct delivery_list ended; /* outcomes to be worked off as soon as an update has room */
     struct delivery_list gone;  /* to be forgotten as soon as an update has room */
-    unsigned in_flight;
+    unsigned in_flight, young;
     unsigned queued; /* open and not in flight, in memory, and those that refills were asked for */
     unsigned weight; /* of those */
 };

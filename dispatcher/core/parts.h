@@ -111,6 +111,10 @@ struct delivery *backlog_take(struct core *core, struct webhook *webhook);
 void select_place(struct core *core, struct webhook *webhook);
 /* Takes it off both. */
 void select_remove(struct core *core, struct webhook *webhook);
+/* A POST that is young is not any more, for it is overdue. */
+void select_overdue(struct core *core, struct delivery *delivery);
+/* Learns from delivery->facts how soon its webhook answers. */
+void select_answered(struct core *core, struct delivery *delivery);
 /* Starts what may start, as far as the update has room; false if room ran out first. */
 bool select_run(struct core *core, unsigned starts_max, struct update *update);
 

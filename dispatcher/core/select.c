@@ -10,20 +10,35 @@
  * slow, what they hold converges so that something stays free for the others; this is the "dynamic
  * threshold" of shared-memory switches.
  *
- * Pace. A run begins no more POSTs than it is told to; the rest is due at once, in the next run.
- * How many are wise depends on what was answered, which the shell sees. */
+ * Pace. The limits would allow thousands of POSTs at once, each over a connection of its own. Who
+ * answers at once is served better over a few connections that are warm, and with less work; and
+ * who is short of time would only fall further behind. So only young_max POSTs may be young: begun
+ * a moment ago, to a quick webhook, and not answered yet. Quick is a webhook that now and then
+ * answers at once, for how long an answer takes otherwise may be this machine's fault; and one
+ * that has not answered yet. Of what is left to be begun, a quick webhook takes at most half. Slow
+ * webhooks, far away or hanging, have a ring of their own and hold up nobody.
+ *
+ * A run begins no more POSTs than it is told to; the rest is due at once, in the next run. */
 #include "core/parts.h"
 
 #define SHARE_OF_FREE 8
+#define QUICK_MS      3     /* an answer within this time came at once */
+#define SLOW_AFTER_MS 10000 /* without an answer at once a webhook is slow */
+
+static struct webhook **ring_of(struct core *core, const struct webhook *webhook)
+{
+    return &core->rings[webhook->slow];
+}
 
 static void ring_add(struct core *core, struct webhook *webhook)
 {
-    if (!core->ring) {
+    struct webhook **ring = ring_of(core, webhook);
+    if (!*ring) {
         webhook->ring_prev = webhook->ring_next = webhook;
-        core->ring = webhook;
+        *ring = webhook;
     } else { /* before the head: last in turn */
-        webhook->ring_next = core->ring;
-        webhook->ring_prev = core->ring->ring_prev;
+        webhook->ring_next = *ring;
+        webhook->ring_prev = (*ring)->ring_prev;
         webhook->ring_prev->ring_next = webhook;
         webhook->ring_next->ring_prev = webhook;
     }
@@ -32,15 +47,16 @@ static void ring_add(struct core *core, struct webhook *webhook)
 
 static void ring_remove(struct core *core, struct webhook *webhook)
 {
+    struct webhook **ring = ring_of(core, webhook);
     if (!webhook->on_ring)
         return;
     if (webhook->ring_next == webhook) {
-        core->ring = NULL;
+        *ring = NULL;
     } else {
         webhook->ring_prev->ring_next = webhook->ring_next;
         webhook->ring_next->ring_prev = webhook->ring_prev;
-        if (core->ring == webhook)
-            core->ring = webhook->ring_next;
+        if (*ring == webhook)
+            *ring = webhook->ring_next;
     }
     webhook->on_ring = false;
 }
@@ -88,6 +104,31 @@ void select_place(struct core *core, struct webhook *webhook)
     timer_set(core, webhook, wake);
 }
 
+void select_overdue(struct core *core, struct delivery *delivery)
+{
+    if (!delivery->young)
+        return;
+    delivery->young = false;
+    delivery->webhook->young--;
+    core->young--;
+}
+
+void select_answered(struct core *core, struct delivery *delivery)
+{
+    struct webhook *webhook = delivery->webhook;
+    bool listed = webhook->on_ring;
+    select_overdue(core, delivery);
+    if (delivery->facts.duration_ms <= QUICK_MS)
+        webhook->quick_at = core->now.mono;
+    bool slow = core->now.mono - webhook->quick_at > SLOW_AFTER_MS;
+    if (slow == webhook->slow)
+        return;
+    ring_remove(core, webhook);
+    webhook->slow = slow;
+    if (listed)
+        ring_add(core, webhook);
+}
+
 static void start(struct core *core, struct webhook *webhook, struct update *update)
 {
     struct delivery *delivery = backlog_take(core, webhook);
@@ -100,39 +141,65 @@ static void start(struct core *core, struct webhook *webhook, struct update *upd
     webhook->flight = delivery;
     webhook->in_flight++;
     core->in_flight++;
+    delivery->young = !webhook->slow;
+    webhook->young += delivery->young;
+    core->young += delivery->young;
     emit(update, EFFECT_START, webhook, delivery);
     backlog_want(core, webhook, update);
     select_place(core, webhook);
 }
 
+/* How many more may be young, or begin at all if the webhooks are slow. */
+static unsigned room_of(const struct core *core, bool slow)
+{
+    unsigned room = core->config.in_flight_max - core->in_flight;
+    if (slow || core->config.young_max == 0)
+        return room;
+    unsigned young =
+        core->young < core->config.young_max ? core->config.young_max - core->young : 0;
+    return young < room ? young : room;
+}
+
 static bool may_start(const struct core *core, const struct webhook *webhook)
 {
     unsigned share = (core->config.in_flight_max - core->in_flight) / SHARE_OF_FREE;
-    return webhook->in_flight < (share > 0 ? share : 1);
+    if (webhook->in_flight >= (share > 0 ? share : 1))
+        return false;
+    unsigned half = (room_of(core, webhook->slow) + 1) / 2;
+    return webhook->slow || webhook->young < half;
 }
 
-bool select_run(struct core *core, unsigned starts_max, struct update *update)
+/* Goes round one of the rings; false if the update has no room left. */
+static bool run_ring(struct core *core, bool slow, unsigned starts_max, unsigned *started,
+                     struct update *update)
 {
-    const struct webhook *first_refused = NULL; /* once round the ring without a start is enough */
-    unsigned started = 0;
-    core->starts_left = false;
-    while (core->ring && core->in_flight < core->config.in_flight_max) {
-        struct webhook *webhook = core->ring;
-        if (webhook == first_refused)
-            return true;
-        core->starts_left = started > 0 && started == starts_max;
+    struct webhook **ring = &core->rings[slow];
+    const struct webhook *first_refused = NULL; /* once round without a start is enough */
+    while (*ring && *ring != first_refused && room_of(core, slow) > 0) {
+        struct webhook *webhook = *ring;
+        core->starts_left = *started > 0 && *started == starts_max;
         if (core->starts_left)
             return true;
         if (!update_has_room(update))
             return false;
-        core->ring = webhook->ring_next;
+        *ring = webhook->ring_next;
         if (may_start(core, webhook)) {
             start(core, webhook, update);
-            started++;
+            ++*started;
             first_refused = NULL;
         } else if (!first_refused) {
             first_refused = webhook;
         }
     }
     return true;
+}
+
+bool select_run(struct core *core, unsigned starts_max, struct update *update)
+{
+    bool first = core->turn;
+    unsigned started = 0;
+    core->starts_left = false;
+    core->turn = !first;
+    return run_ring(core, first, starts_max, &started, update) &&
+           (core->starts_left || run_ring(core, !first, starts_max, &started, update));
 }

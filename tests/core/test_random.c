@@ -51,7 +51,9 @@ static void end_some(struct world *world)
         return;
     for (unsigned i = 0; i < 12; i++) {
         struct world_row *row = world_row(world, 1 + draw((unsigned)world->row_count));
-        if (row->post)
+        if (row->post && draw(4) == 0)
+            world_overdue(world, row->key);
+        if (row->post && draw(4))
             world_end_quietly(world, row->key, any_outcome(row->webhook));
     }
     for (int64_t key = world->first_open; key <= world->row_count; key++)
@@ -152,6 +154,7 @@ static void play(unsigned seed)
     config.memory_max = seed % 3 ? 25000 : 100;
     config.in_flight_max = seed % 4 ? 100 : 10;
     config.in_flight_per_webhook_max = 1 + seed % 7;
+    config.young_max = seed % 5 ? seed % 5 : 0;
     config.degrade_after = seed % 5 ? 5 : 1;
     if (seed % 6 == 0)
         config.retry_delays_ms[0] = 0;

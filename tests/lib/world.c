@@ -174,6 +174,7 @@ static void start_post(struct world *world, const struct core_effect *effect)
     world_check_start(world, row, effect->webhook, effect->delivery);
     row->flying = true;
     row->post = effect->delivery;
+    row->posted_at = world->now.mono;
     row->posts++;
     world->posts++;
     world->round++;

@@ -52,7 +52,8 @@ struct world_row {
     bool known;             /* open as far as the core knows */
     mono_ms known_due;
     bool flying;           /* started, and its outcome not yet worked off */
-    struct delivery *post; /* its POST is under way */
+    struct delivery *post; /* its POST is under way ... */
+    mono_ms posted_at;     /* ... and began then */
     unsigned posts;        /* how many there were */
     bool in_queue;         /* scratch of the checks */
 };
@@ -127,6 +128,8 @@ int64_t world_publish_many(struct world *world, struct world_webhook *webhook, u
 bool world_redeliver(struct world *world, int64_t key);
 /* The POST of a delivery ends. */
 void world_end(struct world *world, int64_t key, enum outcome outcome);
+/* The POST of a delivery has been under way for longer than a quick webhook takes. */
+void world_overdue(struct world *world, int64_t key);
 /* Every POST that is under way ends, in the order of the keys. */
 void world_end_all(struct world *world, enum outcome outcome);
 /* Makes a delivery use up its attempts, letting the time pass that this takes. */

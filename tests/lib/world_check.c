@@ -106,7 +106,7 @@ static void check_rows(struct world *world)
 
 void world_check(struct world *world)
 {
-    unsigned queued = 0, in_flight = 0, weight = 0;
+    unsigned queued = 0, in_flight = 0, young = 0, weight = 0;
     for (unsigned i = 0; i < world->webhook_count; i++)
         if (world->webhooks[i]->core)
             mark(world, world->webhooks[i]);
@@ -119,10 +119,14 @@ void world_check(struct world *world)
         queued += core->queued + (core->refilling ? core->refill_limit : 0);
         weight += core->weight + (core->refilling ? core->refill_limit : 0);
         in_flight += core->in_flight;
+        young += core->young;
+        assert(core->young <= core->in_flight);
         assert(!core->changing || (!core->on_ring && !core->on_timers));
     }
     assert(queued == world->core.queued);
     assert(weight == world->core.weight);
     assert(in_flight == world->core.in_flight);
+    assert(young == world->core.young);
+    assert(young <= world->core.config.young_max || world->core.config.young_max == 0);
     assert(in_flight <= world->core.config.in_flight_max);
 }

@@ -162,7 +162,15 @@ void world_end_quietly(struct world *world, int64_t key, enum outcome outcome)
     row->post = NULL;
     event.facts.outcome = outcome;
     event.facts.started_us = world->now.wall;
+    event.facts.duration_ms = world->now.mono - row->posted_at;
     world_feed(world, event);
+}
+
+void world_overdue(struct world *world, int64_t key)
+{
+    struct world_row *row = world_row(world, key);
+    assert(row->post);
+    world_happen(world, (struct core_event){.kind = EVENT_OVERDUE, .delivery = row->post});
 }
 
 void world_end(struct world *world, int64_t key, enum outcome outcome)

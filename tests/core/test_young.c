@@ -1,0 +1,170 @@
+/* POSTs that are young: how many at once to receivers that answer at once, and that those who do
+ * not hold up nobody. */
+#include "tests/lib/world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct world *world_with(unsigned young_max)
+{
+    struct core_config config = world_config();
+    config.young_max = young_max;
+    return world_new(&config);
+}
+
+/* Answers every POST of a webhook that is under way now, but not those that begin thereby. */
+static void answer_all(struct world *world, const struct world_webhook *webhook)
+{
+    int64_t last = world->row_count;
+    world->held = true;
+    for (int64_t key = 1; key <= last; key++)
+        if (world_row(world, key)->webhook == webhook && world_row(world, key)->post)
+            world_end(world, key, OUTCOME_acknowledged);
+    world->held = false;
+    world_drain(world);
+}
+
+/* Sends the webhook an event and answers late, so that it is known to be slow. */
+static void make_slow(struct world *world, struct world_webhook *webhook)
+{
+    int64_t key = world_publish(world, webhook);
+    world_advance(world, 20000);
+    world_end(world, key, OUTCOME_acknowledged);
+    assert_true(webhook->core->slow);
+}
+
+/* Whoever is alone gets half of what is left, again and again. */
+static void half_of_what_is_left(void **state)
+{
+    (void)state;
+    struct world *world = world_with(12);
+    struct world_webhook *first = world_create_active(world), *second = world_create_active(world);
+    world_publish_many(world, first, 40);
+    assert_int_equal(world_posts_open(world, first), 4); /* 8 are left: half of them, and no more */
+    world_publish_many(world, second, 40);
+    assert_int_equal(world_posts_open(world, second), 3);
+    answer_all(world, first);
+    answer_all(world, second);
+    assert_true(world_posts_open(world, NULL) >= 7);
+    assert_true(world_posts_open(world, NULL) <= 12);
+    world_free(world);
+}
+
+static void many_webhooks_share(void **state)
+{
+    (void)state;
+    struct world *world = world_with(12);
+    struct world_webhook *webhooks[20];
+    for (int i = 0; i < 20; i++)
+        webhooks[i] = world_create_active(world);
+    world->held = true;
+    for (int i = 0; i < 20; i++)
+        world_publish_many(world, webhooks[i], 3);
+    world_drain(world);
+    world->held = false;
+    assert_int_equal(world_posts_open(world, NULL), 12);
+    for (int i = 0; i < 20; i++)
+        assert_true(world_posts_open(world, webhooks[i]) <= 1);
+    unsigned answered = 0;
+    for (; world_posts_open(world, NULL) > 0; answered++) {
+        int64_t key = 1;
+        while (!world_row(world, key)->post)
+            key++;
+        world_end(world, key, OUTCOME_acknowledged);
+    }
+    assert_int_equal(answered, 60); /* nobody was forgotten */
+    world_free(world);
+}
+
+/* One that does not answer any more is no reason for others to wait. */
+static void overdue_posts_make_room(void **state)
+{
+    (void)state;
+    struct world *world = world_with(8);
+    struct world_webhook *hangs = world_create_active(world), *well = world_create_active(world);
+    for (unsigned hanging = 3; hanging <= 32; hanging++) {
+        world_publish_many(world, hangs, 3);
+        for (int64_t key = 1; key <= world->row_count; key++)
+            if (world_row(world, key)->post)
+                world_overdue(world, key);
+    }
+    assert_int_equal(world_posts_open(world, hangs), 32);
+    assert_int_equal(world->core.young, 0);
+    int64_t key = world_publish(world, well);
+    assert_non_null(world_row(world, key)->post);
+    world_free(world);
+}
+
+/* A webhook that has not answered at once for ten seconds is slow: it gets as many as there may
+ * be. Then one answer that comes at once makes it quick again. */
+static void slow_is_who_has_not_answered_at_once_for_long(void **state)
+{
+    (void)state;
+    struct world *world = world_with(8);
+    struct world_webhook *webhook = world_create_active(world);
+    int64_t quick = world_publish(world, webhook);
+    world_end(world, quick, OUTCOME_acknowledged);
+    int64_t late = world_publish(world, webhook);
+    world_advance(world, 10000);
+    world_end(world, late, OUTCOME_acknowledged);
+    assert_false(webhook->core->slow); /* ten seconds ago it did */
+    late = world_publish(world, webhook);
+    world_advance(world, 4);
+    world_end(world, late, OUTCOME_acknowledged);
+    assert_true(webhook->core->slow);
+    world_publish_many(world, webhook, 50);
+    assert_int_equal(world_posts_open(world, webhook), 32);
+    assert_int_equal(world->core.young, 0);
+    world_advance(world, 4);
+    world_end(world, late + 1, OUTCOME_acknowledged);
+    assert_int_equal(world_posts_open(world, webhook), 32);
+    world_end(world, late + 33, OUTCOME_acknowledged); /* began just now */
+    assert_false(webhook->core->slow);
+    assert_int_equal(world_posts_open(world, webhook),
+                     32); /* 31 that were there, and a young one */
+    assert_int_equal(world->core.young, 1);
+    world_free(world);
+}
+
+/* With no young one allowed, slow webhooks are served; and in turn with quick ones otherwise. */
+static void slow_and_quick_take_turns(void **state)
+{
+    (void)state;
+    struct world *world = world_with(4);
+    struct world_webhook *slow = world_create_active(world), *quick = world_create_active(world);
+    make_slow(world, slow);
+    world->starts_max = 1;
+    world->held = true;
+    world_publish_many(world, slow, 3);
+    world_publish_many(world, quick, 3);
+    while (world_report(world))
+        ;
+    for (unsigned open = 1; open <= 4; open++) {
+        world_run(world);
+        assert_int_equal(world_posts_open(world, NULL), open);
+    }
+    assert_int_equal(world_posts_open(world, slow), 2);
+    assert_int_equal(world_posts_open(world, quick), 2);
+    world->starts_max = 0;
+    world_run(world);
+    assert_int_equal(world_posts_open(world, slow), 3);
+    assert_int_equal(world_posts_open(world, quick), 2); /* half of four */
+    world->held = false;
+    world_free(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(half_of_what_is_left),
+        cmocka_unit_test(many_webhooks_share),
+        cmocka_unit_test(overdue_posts_make_room),
+        cmocka_unit_test(slow_is_who_has_not_answered_at_once_for_long),
+        cmocka_unit_test(slow_and_quick_take_turns),
+    };
+    return cmocka_run_group_tests_name("young", tests, NULL, NULL);
+}
