@@ -249,7 +249,7 @@ static int show(const struct command *command, struct text answer)
     if (status == EXIT_SUCCESS && !command->json && command->operation->note != NULL)
         fprintf(stderr, "%s\n", command->operation->note);
     tree_free(root);
-    return fflush(stdout) == 0 ? status : EXIT_FAILURE;
+    return fflush(stdout) == 0 ? status : fail("the answer cannot be written", EXIT_FAILURE);
 }
 
 static int carry_out(struct command *command, char *const *environment)

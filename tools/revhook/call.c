@@ -68,6 +68,15 @@ static size_t read_header(char *bytes, size_t size, size_t count, void *context)
     return n;
 }
 
+/* An option that libcurl has no memory for would leave a request that means something else. */
+static void set(CURLcode code)
+{
+    if (code != CURLE_OK)
+        out_of_memory();
+}
+
+#define SET(option, value) set(curl_easy_setopt(handle, option, value))
+
 static void handle_open(const struct cli *cli)
 {
     if (handle != NULL)
@@ -77,15 +86,23 @@ static void handle_open(const struct cli *cli)
     handle = curl_easy_init();
     if (handle == NULL)
         out_of_memory();
-    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(handle, CURLOPT_USERAGENT, "revhook/" REVHOOK_VERSION);
-    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, 5000L);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_USERAGENT, "revhook/" REVHOOK_VERSION);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, 5000L);
     if (cli->ca_file != NULL) /* in place of the system's one file; its folder stays */
-        curl_easy_setopt(handle, CURLOPT_CAINFO, cli->ca_file);
-    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, collect);
-    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, read_header);
+        SET(CURLOPT_CAINFO, cli->ca_file);
+    SET(CURLOPT_WRITEFUNCTION, collect);
+    SET(CURLOPT_HEADERFUNCTION, read_header);
+}
+
+static struct curl_slist *add_line(struct curl_slist *list, const char *line)
+{
+    list = curl_slist_append(list, line);
+    if (list == NULL)
+        out_of_memory();
+    return list;
 }
 
 static struct curl_slist *add_header(struct curl_slist *list, const char *name, const char *value)
@@ -95,10 +112,8 @@ static struct curl_slist *add_header(struct curl_slist *list, const char *name, 
     if (line == NULL)
         out_of_memory();
     snprintf(line, n, "%s: %s", name, value);
-    list = curl_slist_append(list, line);
+    list = add_line(list, line);
     free(line);
-    if (list == NULL)
-        out_of_memory();
     return list;
 }
 
@@ -247,23 +262,22 @@ static CURLcode perform(const struct cli *cli, const struct request *request, st
     struct curl_slist *headers = add_header(NULL, "Authorization", bearer);
     headers = add_header(headers, "Content-Type", "application/json");
     headers = add_header(headers, "Accept", "application/json");
-    headers = curl_slist_append(headers, "Expect:");
+    headers = add_line(headers, "Expect:");
     if (request->idempotency_key != NULL)
         headers = add_header(headers, "Idempotency-Key", request->idempotency_key);
     detail[0] = '\0';
-    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, detail);
-    curl_easy_setopt(handle, CURLOPT_URL, url);
-    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(handle, CURLOPT_POST, 1L);
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request->body);
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->length);
-    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS,
-                     request->timeout_ms != 0 ? request->timeout_ms : 30000L);
-    curl_easy_setopt(handle, CURLOPT_WRITEDATA, all);
-    curl_easy_setopt(handle, CURLOPT_HEADERDATA, answer);
+    SET(CURLOPT_ERRORBUFFER, detail);
+    SET(CURLOPT_URL, url);
+    SET(CURLOPT_HTTPHEADER, headers);
+    SET(CURLOPT_POST, 1L);
+    SET(CURLOPT_POSTFIELDS, request->body);
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->length);
+    SET(CURLOPT_TIMEOUT_MS, request->timeout_ms != 0 ? request->timeout_ms : 30000L);
+    SET(CURLOPT_WRITEDATA, all);
+    SET(CURLOPT_HEADERDATA, answer);
     CURLcode code = curl_easy_perform(handle);
-    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, NULL);
-    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, NULL);
+    SET(CURLOPT_HTTPHEADER, NULL);
+    SET(CURLOPT_ERRORBUFFER, NULL);
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer->status);
     curl_slist_free_all(headers);
     free(bearer);

@@ -26,7 +26,12 @@ static char *print_page(const struct cli *cli, const struct page_list *list, con
         table_print(table);
     }
     const char *cursor = json_string_value(json_object_get(page, "next_cursor"));
-    return cursor != NULL && *cursor != '\0' ? strdup(cursor) : NULL;
+    if (cursor == NULL || *cursor == '\0')
+        return NULL;
+    char *copy = strdup(cursor);
+    if (copy == NULL)
+        out_of_memory();
+    return copy;
 }
 
 int pages_run(const struct cli *cli, const struct page_list *list, json_t *filters)
@@ -38,8 +43,8 @@ int pages_run(const struct cli *cli, const struct page_list *list, json_t *filte
         json_decref(filters);
         return EXIT_USAGE;
     }
-    if (limit > 0)
-        json_object_set_new(filters, "limit", json_integer(limit));
+    if (limit > 0 && json_object_set_new(filters, "limit", json_integer(limit)) != 0)
+        out_of_memory();
     struct table table;
     table_start(&table, list->titles);
     char *cursor = NULL;
@@ -52,8 +57,8 @@ int pages_run(const struct cli *cli, const struct page_list *list, json_t *filte
             good = refused("%s gave the same cursor twice", list->method) == 0;
         free(cursor);
         cursor = next;
-        if (cursor != NULL)
-            json_object_set_new(filters, "cursor", json_string(cursor));
+        if (cursor != NULL && json_object_set_new(filters, "cursor", json_string(cursor)) != 0)
+            out_of_memory();
     } while (good && cursor != NULL && args_has(cli, "all"));
     if (good && cursor != NULL && !cli->json)
         fprintf(stderr, "there are more: --cursor %s (or --all)\n", cursor);

@@ -146,6 +146,14 @@ static bool set_field(const struct cli *cli, char **payload, const char *setting
     return true;
 }
 
+static char *copy(const char *at, size_t bytes)
+{
+    char *text = strndup(at, bytes);
+    if (text == NULL)
+        out_of_memory();
+    return text;
+}
+
 /* Asks for the sample of a type: its payload as malloc'd text; NULL after telling why not. */
 static char *sample_of(const struct cli *cli, const char *type)
 {
@@ -171,7 +179,7 @@ static char *sample_of(const struct cli *cli, const char *type)
         if (object.at == NULL || object.at[0] != '{')
             refused("the answer to events.sample holds no event of this type");
         else
-            payload = strndup(object.at, object.length);
+            payload = copy(object.at, object.length);
     }
     answer_free(&answer);
     free(body);
