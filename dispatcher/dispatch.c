@@ -58,7 +58,7 @@ static bool run_threads(struct dispatch *dispatch, char *error, size_t error_byt
 
 static void free_senders(struct dispatch *dispatch)
 {
-    for (unsigned i = 0; i < dispatch->options.senders; i++)
+    for (unsigned i = dispatch->options.senders; i-- > 0;) /* the eldest last */
         if (dispatch->senders[i])
             sender_thread_free(dispatch->senders[i]);
 }

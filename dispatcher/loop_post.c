@@ -156,7 +156,7 @@ struct sender_thread *sender_thread_new(struct dispatch *dispatch, unsigned inde
         .egress = &options->egress,
         .user_agent = options->user_agent,
         .ca_file = options->ca_file,
-        .sibling = index > 0 ? dispatch->senders[0]->sender : NULL,
+        .eldest = index > 0 ? dispatch->senders[0]->sender : NULL,
         .cert_file = options->target_cert_file,
         .key_file = options->target_key_file,
         .sign_form = options->sign_form,

@@ -9,8 +9,9 @@
  * a resolver thread that hangs is left behind, not waited for).
  *
  * Cost. Debian's libcurl reads the system's CA file anew for every TLS connection, 144
- * certificates, about 19 ms of CPU; so no CA file is given to it, and one store, read once, is put
- * into each SSL_CTX instead. */
+ * certificates, about 19 ms of CPU; so no CA file is given to it, and one store is put into each
+ * SSL_CTX instead. It takes a megabyte, so all senders share it, and it is read with the first
+ * connection that needs it; or at the start where ca_file names one, so that a mistake is seen. */
 #include "dispatcher/sender_inside.h"
 
 #include "dispatcher/log.h"
@@ -107,14 +108,39 @@ static int close_socket(void *context, curl_socket_t fd)
     return close(fd);
 }
 
-/* A new connection's context: whom to trust, and what to show to those who ask; both were read
+static X509_STORE *read_ca_store(const char *file)
+{
+    X509_STORE *store = X509_STORE_new();
+    if (store && X509_STORE_set_default_paths(store) == 1 &&
+        (!file[0] || X509_STORE_load_locations(store, file, NULL) == 1))
+        return store;
+    X509_STORE_free(store);
+    return NULL;
+}
+
+/* The store that all senders share; NULL if there is no memory for it. */
+static X509_STORE *ca_store(struct sender *sender)
+{
+    struct sender *eldest = sender->options.eldest ? sender->options.eldest : sender;
+    pthread_mutex_lock(&eldest->ca_lock);
+    if (!eldest->ca_store)
+        eldest->ca_store = read_ca_store(sender->options.ca_file);
+    X509_STORE *store = eldest->ca_store;
+    pthread_mutex_unlock(&eldest->ca_lock);
+    return store;
+}
+
+/* A new connection's context: whom to trust, and what to show to those who ask; both are read
  * once. */
 static CURLcode use_shared(CURL *easy, void *ssl_ctx, void *context)
 {
-    const struct sender *sender = context;
+    struct sender *sender = context;
+    X509_STORE *store = ca_store(sender);
     STACK_OF(X509) *chain = NULL;
     (void)easy;
-    SSL_CTX_set1_cert_store(ssl_ctx, sender->ca_store);
+    if (!store)
+        return CURLE_OUT_OF_MEMORY;
+    SSL_CTX_set1_cert_store(ssl_ctx, store);
     if (!sender->identity)
         return CURLE_OK;
     SSL_CTX_get0_chain_certs(sender->identity, &chain);
@@ -245,24 +271,14 @@ void sender_post_free(struct sender *sender, struct post *post)
 
 /* ---- life ---- */
 
-static bool read_ca_store(struct sender *sender, char *error, size_t error_bytes)
+static bool check_ca_file(struct sender *sender, char *error, size_t error_bytes)
 {
     const char *file = sender->options.ca_file;
-    if (sender->options.sibling) { /* half a megabyte, which nobody changes */
-        sender->ca_store = sender->options.sibling->ca_store;
-        return X509_STORE_up_ref(sender->ca_store) == 1;
-    }
-    sender->ca_store = X509_STORE_new();
-    if (!sender->ca_store || X509_STORE_set_default_paths(sender->ca_store) != 1) {
-        snprintf(error, error_bytes, "cannot read the system's certificate authorities");
-        return false;
-    }
-    if (file[0] && X509_STORE_load_locations(sender->ca_store, file, NULL) != 1) {
-        snprintf(error, error_bytes, "ca_file: cannot read certificate authorities (PEM) from %s",
-                 file);
-        return false;
-    }
-    return true;
+    if (!file[0] || ca_store(sender))
+        return true;
+    snprintf(error, error_bytes, "ca_file: cannot read certificate authorities (PEM) from %s",
+             file);
+    return false;
 }
 
 static bool read_identity(struct sender *sender, char *error, size_t error_bytes)
@@ -280,9 +296,10 @@ struct sender *sender_new(const struct sender_options *options, char *error, siz
     curl_global_init(CURL_GLOBAL_DEFAULT); /* counts its callers; the handles would do it later, on
                                               many threads at once */
     sender->options = *options;
+    pthread_mutex_init(&sender->ca_lock, NULL);
     sender->epoll_fd = -1; /* not open yet */
     sender->signer = signer_create();
-    if (!read_ca_store(sender, error, error_bytes) || !read_identity(sender, error, error_bytes) ||
+    if (!check_ca_file(sender, error, error_bytes) || !read_identity(sender, error, error_bytes) ||
         !sender->signer || !sender_poll_init(sender, error, error_bytes)) {
         sender_free(sender);
         return NULL;
@@ -303,6 +320,7 @@ void sender_free(struct sender *sender)
         free(post);
     }
     X509_STORE_free(sender->ca_store);
+    pthread_mutex_destroy(&sender->ca_lock);
     SSL_CTX_free(sender->identity);
     signer_destroy(sender->signer);
     free(sender->fds);

@@ -58,8 +58,8 @@ struct sender_options {
     size_t response_bytes_max;
     const struct egress_policy *egress;
     const char *user_agent;
-    const char *ca_file;    /* trusted besides the system's; "": none */
-    struct sender *sibling; /* has read the authorities already: they are shared; or NULL */
+    const char *ca_file;   /* trusted besides the system's; "": none */
+    struct sender *eldest; /* keeps the authorities for all; NULL: this one. It outlives the rest */
     const char *cert_file, *key_file; /* shown to targets that ask for them; NULL or "": none */
     struct verify_pace *verify_pace;  /* the cap on verify requests; NULL: none */
     struct sign_form sign_form;       /* of webhooks that set none for themselves */

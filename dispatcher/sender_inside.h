@@ -6,6 +6,7 @@
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <pthread.h>
 
 #define SHARDS 8 /* libcurl multis of one sender: each looks through its own connections only */
 
@@ -25,8 +26,9 @@ struct watched_fd {
 struct sender {
     struct sender_options options;
     struct signer *signer;
-    X509_STORE *ca_store;
-    SSL_CTX *identity; /* certificate and key of our own for targets; NULL: none */
+    pthread_mutex_t ca_lock;
+    X509_STORE *ca_store; /* of the eldest sender, for all; NULL: not read yet */
+    SSL_CTX *identity;    /* certificate and key of our own for targets; NULL: none */
     int epoll_fd;
     struct shard shards[SHARDS];
     unsigned first_shard;   /* whose time is looked at first in the next round */
