@@ -5,9 +5,9 @@
  * Of every 64th event the signature is computed anew, by another function than the service's.
  *
  * Endpoints that hang take requests and never answer, or send a byte of an answer every 200 ms,
- * which is never complete within the service's 3 s. Failure modes: a request that cannot be read is
- * counted and its connection closed. Refuses: to answer anything else than POSTs that it could
- * read. */
+ * each connection at times of its own, which is never complete within the service's 3 s. Failure
+ * modes: a request that cannot be read is counted and its connection closed. Refuses: to answer
+ * anything else than POSTs that it could read. */
 #define _GNU_SOURCE /* memmem, accept4 */
 #include "tools/bench/sink.h"
 
@@ -45,8 +45,8 @@ struct peer {
     SSL *ssl; /* NULL: plain */
     char *bytes;
     size_t used, capacity;
-    bool dripping;
-    struct peer *next_dripping;
+    uint64_t drip_at_ns; /* when the next byte of its answer is due; 0: it does not drip */
+    struct peer *drip_prev, *drip_next;
 };
 
 struct sink {
@@ -54,19 +54,43 @@ struct sink {
     int epoll_fd;
     SSL_CTX *tls;
     struct peer listeners[LOAD_ENDPOINTS_MAX];
-    struct peer *dripping; /* connections that wait for the next byte of their answer */
-    uint64_t drip_at_ns;
+    struct peer *drip_first, *drip_last; /* in the order in which bytes are due */
 };
 
 static const char answer_ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
+/* ---- connections that drip ---- */
+
+static void drip_later(struct sink *sink, struct peer *peer)
+{
+    peer->drip_at_ns = now_ns() + DRIP_MS * UINT64_C(1000000);
+    peer->drip_next = NULL;
+    peer->drip_prev = sink->drip_last;
+    if (sink->drip_last != NULL)
+        sink->drip_last->drip_next = peer;
+    else
+        sink->drip_first = peer;
+    sink->drip_last = peer;
+}
+
+static void drip_no_more(struct sink *sink, struct peer *peer)
+{
+    if (peer->drip_at_ns == 0)
+        return;
+    peer->drip_at_ns = 0;
+    if (peer->drip_prev != NULL)
+        peer->drip_prev->drip_next = peer->drip_next;
+    else
+        sink->drip_first = peer->drip_next;
+    if (peer->drip_next != NULL)
+        peer->drip_next->drip_prev = peer->drip_prev;
+    else
+        sink->drip_last = peer->drip_prev;
+}
+
 static void close_peer(struct sink *sink, struct peer *peer)
 {
-    for (struct peer **at = &sink->dripping; *at != NULL; at = &(*at)->next_dripping)
-        if (*at == peer) {
-            *at = peer->next_dripping;
-            break;
-        }
+    drip_no_more(sink, peer);
     SSL_free(peer->ssl);
     close(peer->fd);
     free(peer->bytes);
@@ -164,10 +188,8 @@ static bool take_request(struct sink *sink, struct peer *peer, const char *reque
     unsigned well = sink->board->endpoints - sink->board->hanging;
     if (peer->endpoint < well)
         return send_all(peer, answer_ok, sizeof(answer_ok) - 1);
-    if (peer->endpoint % 2 == 0 && !peer->dripping) {
-        peer->dripping = true;
-        peer->next_dripping = sink->dripping;
-        sink->dripping = peer;
+    if (peer->endpoint % 2 == 0 && peer->drip_at_ns == 0) {
+        drip_later(sink, peer);
         return send_all(peer, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", 41);
     }
     return true;
@@ -204,16 +226,19 @@ static bool readable(struct sink *sink, struct peer *peer)
     return peer->ssl == NULL || SSL_pending(peer->ssl) == 0 || readable(sink, peer);
 }
 
-static void drip(struct sink *sink)
+/* Sends what is due; how long to wait for the next, in ms. */
+static int drip(struct sink *sink)
 {
-    for (struct peer *next, *peer = sink->dripping; peer != NULL; peer = next) {
-        next = peer->next_dripping;
-        if (!send_all(peer, "x", 1)) {
-            epoll_ctl(sink->epoll_fd, EPOLL_CTL_DEL, peer->fd, NULL);
-            close_peer(sink, peer);
-        }
+    uint64_t now = now_ns();
+    for (struct peer *peer; (peer = sink->drip_first) != NULL && peer->drip_at_ns <= now;) {
+        drip_no_more(sink, peer);
+        if (send_all(peer, "x", 1))
+            drip_later(sink, peer);
+        else
+            close_peer(sink, peer); /* which takes it out of the epoll, too */
     }
-    sink->drip_at_ns = now_ns() + DRIP_MS * UINT64_C(1000000);
+    return sink->drip_first != NULL ? (int)((sink->drip_first->drip_at_ns - now) / 1000000) + 1
+                                    : DRIP_MS;
 }
 
 /* ---- listening ---- */
@@ -289,7 +314,7 @@ static int run(void *argument)
     bool good = (!sink->board->tls || set_up_tls(sink)) && listen_all(sink);
     atomic_store(&sink->board->ready, true);
     while (good && !child_stopped()) {
-        int count = epoll_wait(sink->epoll_fd, events, EVENTS_MAX, DRIP_MS);
+        int count = epoll_wait(sink->epoll_fd, events, EVENTS_MAX, drip(sink));
         for (int i = 0; i < count; i++) {
             struct peer *peer = events[i].data.ptr;
             bool listener = peer >= sink->listeners && peer < sink->listeners + LOAD_ENDPOINTS_MAX;
@@ -298,8 +323,6 @@ static int run(void *argument)
             else if (!readable(sink, peer))
                 close_peer(sink, peer);
         }
-        if (sink->dripping != NULL && now_ns() >= sink->drip_at_ns)
-            drip(sink);
     }
     return good ? 0 : 1;
 }
