@@ -133,6 +133,61 @@ static void a_cut_does_not_split_a_character(void **state)
     }
 }
 
+/* The first and the last of each length, and what lies beside them: no longer form than needed, no
+ * half of a pair, nothing above U+10FFFF. */
+static void what_is_not_utf8_is_replaced(void **state)
+{
+    static const char *const good[] = {
+        "\xc2\x80",     "\xdf\xbf",     "\xe0\xa0\x80",     "\xed\x9f\xbf",
+        "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf",
+    };
+    static const char *const bad[] = {
+        "\x80",
+        "\xc1\xbf",
+        "\xe0\x9f\xbf",
+        "\xed\xa0\x80",
+        "\xf0\x8f\xbf\xbf",
+        "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80",
+        "\xc2",
+        "\xe2\x82",
+        "\xe2\x28\xa1",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]) + sizeof(bad) / sizeof(bad[0]); i++) {
+        bool well = i < sizeof(good) / sizeof(good[0]);
+        const char *text = well ? good[i] : bad[i - sizeof(good) / sizeof(good[0])];
+        log_setup(true, LOG_LEVEL_info);
+        capture();
+        LOG(listening, LOG_TEXT("address", text));
+        char *line = captured();
+        json_t *root = json_loads(line, 0, NULL);
+        assert_non_null(root);
+        const char *told = json_string_value(json_object_get(root, "address"));
+        assert_int_equal(strcmp(told, text) == 0, well);
+        assert_int_equal(strstr(told, "\xef\xbf\xbd") == NULL, well); /* U+FFFD */
+        json_decref(root);
+        free(line);
+    }
+}
+
+/* Without quotes stands only what cannot be taken for the next field. */
+static void quotes_where_they_are_needed(void **state)
+{
+    static const char *const quoted[] = {"",     "a b",  "a=b",      "a\"b",
+                                         "a\\b", "\x7f", "\xc3\xa9", "\t"};
+    (void)state;
+    log_setup(false, LOG_LEVEL_info);
+    for (size_t i = 0; i < sizeof(quoted) / sizeof(quoted[0]); i++) {
+        capture();
+        LOG(listening, LOG_TEXT("address", quoted[i]));
+        char *line = captured();
+        assert_non_null(strstr(line, " address=\""));
+        assert_string_equal(line + strlen(line) - 2, "\"\n");
+        free(line);
+    }
+}
+
 static void levels(void **state)
 {
     (void)state;
@@ -174,6 +229,8 @@ int main(void)
         cmocka_unit_test(json_lines_are_json),
         cmocka_unit_test(long_fields_are_cut_and_the_line_stays_whole),
         cmocka_unit_test(a_cut_does_not_split_a_character),
+        cmocka_unit_test(what_is_not_utf8_is_replaced),
+        cmocka_unit_test(quotes_where_they_are_needed),
         cmocka_unit_test(levels),
         cmocka_unit_test(fields_without_a_place_in_the_row_are_left_out),
     };
