@@ -60,7 +60,7 @@ static size_t read_header(char *bytes, size_t size, size_t count, void *context)
         size_t left = n - (sizeof name - 1);
         while (left > 0 && (*value == ' ' || *value == '\t'))
             value++, left--;
-        while (left > 0 && (value[left - 1] == '\r' || value[left - 1] == '\n'))
+        while (left > 0 && strchr(" \t\r\n", value[left - 1]) != NULL)
             left--;
         free(answer->replayed);
         answer->replayed = strndup(value, left);
