@@ -2,10 +2,11 @@
 // What is missing is no reason to fail, what is wrong is said, and nothing that came over the network moves a terminal.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, describe } from 'node:test';
-import { BINARY } from './lib/daemon.mjs';
+import { BINARY, tempDir } from './lib/daemon.mjs';
 import { proves } from './lib/suite.mjs';
 import { within } from './lib/wait.mjs';
 
@@ -32,10 +33,12 @@ after(() => server.close());
 
 /** Run a command against these answers, the last of them again and again: {code, stdout, stderr}. */
 async function run(words, ...given) {
-  [answers, asked] = [given, []];
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^REVHOOK|_proxy$/i.test(key)));
   const url = `http://127.0.0.1:${server.address().port}`;
-  const child = spawn(PROGRAM, ['--url', url, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const { bytes } = given.at(-1).bytes ? given.pop() : {}; // what stands behind the last word, as the shell writes it
+  [answers, asked] = [given, []];
+  const command = bytes ? ['bash', '-c', `exec "$0" "\${@:1:$#-1}" "\${@: -1}"$'${bytes}'`, PROGRAM] : [PROGRAM];
+  const child = spawn(command[0], [...command.slice(1), '--url', url, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => (stdout += chunk));
   child.stderr.on('data', (chunk) => (stderr += chunk));
@@ -61,6 +64,61 @@ async function refused(words, said, ...given) {
   assert.match(result.stderr, said);
   return result;
 }
+
+describe('what is asked', () => {
+  proves('a word behind -- is no option, and a lone - is a word', async () => {
+    for (const [words, id] of [[['--', '-x'], '-x'], [['-'], '-'], [['--', '--', 'x'], null]]) {
+      const result = await run(['webhooks', 'get', ...words], [200, {}]);
+      assert.equal(result.code, id ? 0 : 2, result.stderr);
+      assert.deepEqual(asked.map((call) => JSON.parse(call.body).id), id ? [id] : []);
+    }
+    assert.match(await ok(['clock', '-h'], [200, {}]), /^ {2}clock advance/m);
+    assert.match(await ok(['clock', 'get', '-h'], [200, {}]), /^usage: revhook clock get/);
+    assert.match(await ok(['-h'], [200, {}]), /^usage: revhook /);
+    assert.equal(asked.length, 0);
+  });
+
+  proves('what is not UTF-8 is refused before anything is asked', async () => {
+    for (const words of [
+      ['webhooks', 'get', ''], ['webhooks', 'create', '--url', ''], ['webhooks', 'create', '--url', 'u', '--secret', ''],
+      ['webhooks', 'create', '--url', 'u', '--event-types', 'a,'], ['webhooks', 'create', '--url', 'u', '--header', 'N: '],
+      ['webhooks', 'create', '--url', 'u', '--header', 'N: v', '--header', ': v'], ['webhooks', 'list', '--status', ''], ['webhooks', 'wait', ''],
+      ['webhooks', 'update', 'x', '--url', ''], ['webhooks', 'update', 'x', '--secret', ''], ['webhooks', 'update', 'x', '--add-event-types', ''],
+      ['webhooks', 'update', 'x', '--remove-event-types', ''], ['webhooks', 'update', 'x', '--set-event-types', ''], ['webhooks', 'update', 'x', '--add-header', 'N: '],
+      ['webhooks', 'update', 'x', '--set-header', 'N: '], ['webhooks', 'update', 'x', '--remove-header', ''], ['webhooks', 'delete', ''],
+      ['events', 'get', ''], ['events', 'list', '--type', ''], ['events', 'list', '--cursor', ''], ['deliveries', 'get', ''], ['deliveries', 'list', '--webhook', ''],
+      ['deliveries', 'list', '--event', ''], ['deliveries', 'list', '--state', ''], ['deliveries', 'redeliver', ''], ['trigger', ''],
+    ]) {
+      const result = await run(words, [200, {}], { bytes: '\\xff' });
+      assert.equal(result.code, 2, `${words.join(' ')}: ${result.stderr}`);
+      assert.match(result.stderr, /UTF-8|Name: value|empty or invalid word/, words.join(' '));
+      assert.equal(asked.length, 0, `${words.join(' ')}: ${JSON.stringify(asked)}`);
+    }
+  });
+
+  proves('a file that cannot be read, and the line of one that is refused', async () => {
+    const folder = tempDir();
+    const file = path.join(folder, 'events');
+    try {
+      for (const words of [['t', '--data', '@/nonexistent'], ['--file', '/nonexistent']]) await refused(['publish', ...words], /cannot open \/nonexistent: /, [202, {}]);
+      for (const words of [['t', '--data', `@${folder}`], ['--file', folder]]) await refused(['publish', ...words], /cannot read .*: Is a directory/, [202, {}]);
+      assert.equal(asked.length, 0);
+      fs.writeFileSync(file, '{"type":"a"}\n \t\n{"type":"b"}\nno event\n');
+      const broken = await refused(['publish', '--file', file], /line 4: not one JSON object\n0 events were published, 2 before this line were not\n$/, [202, {}]);
+      assert.equal(broken.stdout + asked.length, '0');
+      const half = await refused(['publish', '--file', file, '--batch', '1'], /1 events were published, 1 before this line were not\n$/, [202, { events: [{}] }]);
+      assert.equal(half.stdout.split('\n').length + asked.length, 3);
+      fs.writeFileSync(file, '\n{"type":"a"}\n{"type":"b"}\n{"type":"c"}\n');
+      await refused(['publish', '--file', file], /\nevents\[1\] is line 3\n$/, [400, { type: 't', field_name: 'events[1].b' }]);
+      for (const field of ['events[3].b', 'events[-1]', 'events', 'type']) {
+        assert.doesNotMatch((await refused(['publish', '--file', file], /400 t, field /, [400, { type: 't', field_name: field }])).stderr, /is line/);
+      }
+      await refused(['publish', '--file', file, '--batch', '2'], /events\[0\] is line 4\n2 events were published before this request, none of it\n$/, [202, { events: [{}, {}] }], [400, { type: 't', field_name: 'events[0]' }]);
+    } finally {
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
 
 describe('an answer with other members than expected', () => {
   proves('a webhook: what there is, and no more', async () => {

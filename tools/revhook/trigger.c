@@ -154,14 +154,15 @@ static char *copy(const char *at, size_t bytes)
     return text;
 }
 
-/* Asks for the sample of a type: its payload as malloc'd text; NULL after telling why not. */
-static char *sample_of(const struct cli *cli, const char *type)
+/* Asks for the sample of a type: its payload as malloc'd text. Otherwise tells why not and returns
+ * the exit status. */
+static int sample_of(const struct cli *cli, const char *type, char **payload)
 {
     json_t *query = body_new();
-    char *payload = NULL;
+    *payload = NULL;
     if (!body_set(cli, query, "type", type)) {
         json_decref(query);
-        return NULL;
+        return EXIT_USAGE;
     }
     char *body = json_dumps(query, JSON_COMPACT);
     json_decref(query);
@@ -179,11 +180,11 @@ static char *sample_of(const struct cli *cli, const char *type)
         if (object.at == NULL || object.at[0] != '{')
             refused("the answer to events.sample holds no event of this type");
         else
-            payload = copy(object.at, object.length);
+            *payload = copy(object.at, object.length);
     }
     answer_free(&answer);
     free(body);
-    return payload;
+    return *payload != NULL ? 0 : EXIT_REFUSED;
 }
 
 int trigger_run(const struct cli *cli)
@@ -193,10 +194,8 @@ int trigger_run(const struct cli *cli)
     long count = 1;
     if (!args_number(cli, "count", 1, 10000000, &count))
         return EXIT_USAGE;
-    char *payload = sample_of(cli, type);
-    if (payload == NULL)
-        return EXIT_REFUSED;
-    int status = 0;
+    char *payload;
+    int status = sample_of(cli, type, &payload);
     for (int i = 0; status == 0 && (setting = args_nth(cli, "set", i)) != NULL; i++)
         if (!set_field(cli, &payload, setting))
             status = EXIT_USAGE;
