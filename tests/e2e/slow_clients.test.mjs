@@ -1,5 +1,5 @@
 // Clients that send slowly and clients that do not take their answers, a thousand of each, at the limits as they are by
-// default: others are served as before, and every place is free again soon.
+// default (with TEST_SCALE=quick at half of them): others are served as before, and every place is free again soon.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -10,6 +10,7 @@ import { until } from './lib/wait.mjs';
 const SLOW = 1000;
 const FREE_MS = 15000;
 const P99_MS = 50;
+const LIMITS = process.env.TEST_SCALE === 'quick' ? { request_timeout_ms: 5000, response_timeout_ms: 5000 } : {};
 
 const HALF_REQUEST = 'POST /events.publish HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{';
 // Many answers of some 100 KB, more than the buffers of both ends hold.
@@ -61,7 +62,7 @@ for (const [what, text, deaf] of [
   ['that send one byte a second', HALF_REQUEST, false],
   ['that do not take their answers', MANY_REQUESTS, true],
 ]) {
-  inWorld(`${SLOW} clients ${what} hold up nobody, and their places are free within ${FREE_MS / 1000} s`, async ({ daemon, t }) => {
+  inWorld(`${SLOW} clients ${what} hold up nobody, and their places are free within ${FREE_MS / 1000} s`, { set: LIMITS }, async ({ daemon, t }) => {
     const alone = p99(await publishTimes(daemon, 300));
     const before = sockets(daemon);
     const slow = await open(daemon, SLOW, text, deaf);
