@@ -8,7 +8,7 @@
 #include "dispatcher/threads.h"
 
 #define YOUNG_MS   64 /* after which a POST that is young is overdue, see core/select.c */
-#define STARTS_MAX 32 /* started in one round; then it looks for answers again */
+#define STARTS_MAX 8  /* started in one round; then it looks for answers again */
 
 /* The part of an answer that is kept, as delivery->answer. */
 struct kept_answer {

@@ -8,7 +8,7 @@
 #include <openssl/x509.h>
 #include <pthread.h>
 
-#define SHARDS 8 /* libcurl multis of one sender: each looks through its own connections only */
+#define SHARDS 16 /* libcurl multis of one sender: each looks through its own connections only */
 
 struct shard {
     CURLM *multi;

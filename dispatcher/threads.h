@@ -12,7 +12,7 @@
 #include "dispatcher/verify_pace.h"
 
 #define SENDERS_MAX   64
-#define YOUNG_MAX     64 /* POSTs of one sender that may be young at once, see core/select.c */
+#define YOUNG_MAX     24 /* POSTs of one sender that may be young at once, see core/select.c */
 #define WRITER_RANDOM 64 /* random numbers that the writer draws at once */
 
 /* What is counted, one number a row of metric.def. */

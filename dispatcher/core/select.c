@@ -13,17 +13,20 @@
  * Pace. The limits would allow thousands of POSTs at once, each over a connection of its own. Who
  * answers at once is served better over a few connections that are warm, and with less work; and
  * who is short of time would only fall further behind. So only young_max POSTs may be young: begun
- * a moment ago, to a quick webhook, and not answered yet. Quick is a webhook that now and then
- * answers at once, for how long an answer takes otherwise may be this machine's fault; and one
- * that has not answered yet. Of what is left to be begun, a quick webhook takes at most half. Slow
+ * a moment ago, to a quick webhook, and not answered yet. Quick is a webhook that answered at once
+ * within the last second, for how long an answer takes otherwise may be this machine's fault; and
+ * one of which nothing is known. Of what is left to be begun, a quick webhook takes at most half;
+ * and none while some of its POSTs are overdue and it is silent, for then it seems to hang. Slow
  * webhooks, far away or hanging, have a ring of their own and hold up nobody.
  *
  * A run begins no more POSTs than it is told to; the rest is due at once, in the next run. */
 #include "core/parts.h"
 
 #define SHARE_OF_FREE 8
-#define QUICK_MS      3     /* an answer within this time came at once */
-#define SLOW_AFTER_MS 10000 /* without an answer at once a webhook is slow */
+#define QUICK_MS      3    /* an answer within this time came at once */
+#define SILENT_MS     100  /* without one, a webhook that has so many overdue ... */
+#define OVERDUE_MAX   4    /* ... seems to hang */
+#define SLOW_AFTER_MS 1000 /* without one, it is slow */
 
 static struct webhook **ring_of(struct core *core, const struct webhook *webhook)
 {
@@ -160,13 +163,19 @@ static unsigned room_of(const struct core *core, bool slow)
     return young < room ? young : room;
 }
 
+static bool seems_to_hang(const struct core *core, const struct webhook *webhook)
+{
+    return webhook->in_flight - webhook->young >= OVERDUE_MAX &&
+           core->now.mono - webhook->quick_at > SILENT_MS;
+}
+
 static bool may_start(const struct core *core, const struct webhook *webhook)
 {
     unsigned share = (core->config.in_flight_max - core->in_flight) / SHARE_OF_FREE;
     if (webhook->in_flight >= (share > 0 ? share : 1))
         return false;
-    unsigned half = (room_of(core, webhook->slow) + 1) / 2;
-    return webhook->slow || webhook->young < half;
+    return webhook->slow ||
+           (webhook->young < (room_of(core, false) + 1) / 2 && !seems_to_hang(core, webhook));
 }
 
 /* Goes round one of the rings; false if the update has no room left. */
