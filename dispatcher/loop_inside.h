@@ -37,6 +37,7 @@ struct sender_thread {
     size_t postponed_count, postponed_capacity;
     int64_t done;                    /* what this round finished: leaves quiet at its end */
     struct post *young, *young_last; /* in the order in which they began, by `young_next` */
+    int64_t ran_at_ms;               /* clock_span_ms of the last run of the core */
     bool running, stopping;
     int64_t stop_at_ms; /* clock_span_ms at which attempts in flight are cut off */
     unsigned cut_off;

@@ -111,7 +111,7 @@ void core_step(struct core *core, const struct core_event *event, struct update 
                               retry may be due at once */
         update->more = true;
     else
-        update->more = !run_timers(core, update) || !select_run(core, event->starts_max, update);
+        update->more = !run_timers(core, update) || !select_run(core, event, update);
 }
 
 mono_ms core_deadline(const struct core *core)
@@ -119,7 +119,8 @@ mono_ms core_deadline(const struct core *core)
     const struct heap_node *node = heap_min(&core->timers);
     if (core->starts_left)
         return core->now.mono;
-    if (!node)
-        return MONO_NEVER;
-    return node->key > core->now.mono ? node->key : core->now.mono;
+    mono_ms at = node ? node->key : MONO_NEVER;
+    if (core->hanging_left && at > core->now.mono + 1)
+        at = core->now.mono + 1;
+    return at > core->now.mono ? at : core->now.mono;
 }

@@ -89,6 +89,9 @@ struct delivery_list {
     struct delivery *head, *tail;
 };
 
+/* How soon a webhook answers, see core/select.c. */
+enum pace { PACE_QUICK, PACE_SLOW, PACE_HANGING, PACE_COUNT };
+
 /* One webhook. The shell sets key, status, config, spilled, and zeroes the rest. */
 struct webhook {
     int64_t key;
@@ -119,7 +122,7 @@ struct webhook {
     struct delivery *flight;      /* in flight */
     unsigned in_flight, young;    /* young: how many of them are */
     mono_ms quick_at;             /* when it last answered at once */
-    bool slow;                    /* it has not done so for a while */
+    uint8_t pace;                 /* enum pace */
     struct delivery_list waiting; /* ended while changing */
     struct heap_node timer; /* in core->timers, by the earliest time something is to be done */
     struct webhook *ring_prev, *ring_next;
@@ -144,7 +147,8 @@ enum core_event_kind {
                         committed */
     EVENT_ANSWERED, /* the client has its answer: the verify run that its command began may start */
     EVENT_RUN,      /* nothing happened but time: do what is due, start what may start, but at most
-                       `starts_max` POSTs (0: any number) */
+                       `starts_max` POSTs (0: any number), and of these at most `hanging_starts_max`
+                       to webhooks that hang */
 };
 
 /* What a client may ask of a webhook's state. */
@@ -162,7 +166,7 @@ struct core_event {
     enum webhook_command command;
     uint32_t verify_seq;
     mono_ms at; /* EVENT_POSTPONED */
-    unsigned starts_max;
+    unsigned starts_max, hanging_starts_max;
     struct attempt_facts facts;
 };
 
@@ -207,12 +211,12 @@ struct update {
 
 struct core {
     struct core_config config;
-    struct instant now;         /* of the last event */
-    struct heap timers;         /* webhooks by the next time something is to be done */
-    struct webhook *rings[2];   /* webhooks that may have something to start now, in turn: [0] quick
-                                   ones, [1] slow ones */
-    uint8_t turn;               /* which of them is first in the next run */
-    bool starts_left;           /* the last EVENT_RUN began starts_max, and more may start */
+    struct instant now;                /* of the last event */
+    struct heap timers;                /* webhooks by the next time something is to be done */
+    struct webhook *rings[PACE_COUNT]; /* webhooks that may have something to start now, in turn */
+    uint8_t turn;                      /* which of them is first in the next run */
+    bool starts_left;           /* the last EVENT_RUN began starts_max, and more may start ... */
+    bool hanging_left;          /* ... or hanging_starts_max of those to webhooks that hang */
     struct delivery_list ended; /* outcomes to be worked off as soon as an update has room */
     struct delivery_list gone;  /* to be forgotten as soon as an update has room */
     unsigned in_flight, young;
@@ -228,8 +232,8 @@ void core_init(struct core *core, const struct core_config *config);
  * stand still but never goes back on the mono line. */
 void core_step(struct core *core, const struct core_event *event, struct update *update);
 
-/* When EVENT_RUN is due next: a time not after core->now if something can be done at once,
- * MONO_NEVER if never. */
+/* When EVENT_RUN is due next: a time not after core->now if something can be done at once, a
+ * millisecond later if hanging_starts_max held something back, MONO_NEVER if never. */
 mono_ms core_deadline(const struct core *core);
 
 /* The next state of a webhook or delivery by schema/webhook.def and schema/delivery.def: a state,

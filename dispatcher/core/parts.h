@@ -116,6 +116,6 @@ void select_overdue(struct core *core, struct delivery *delivery);
 /* Learns from delivery->facts how soon its webhook answers. */
 void select_answered(struct core *core, struct delivery *delivery);
 /* Starts what may start, as far as the update has room; false if room ran out first. */
-bool select_run(struct core *core, unsigned starts_max, struct update *update);
+bool select_run(struct core *core, const struct core_event *run, struct update *update);
 
 #endif

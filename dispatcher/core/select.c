@@ -15,22 +15,26 @@
  * who is short of time would only fall further behind. So only young_max POSTs may be young: begun
  * a moment ago, to a quick webhook, and not answered yet. Quick is a webhook that answered at once
  * within the last second, for how long an answer takes otherwise may be this machine's fault; and
- * one of which nothing is known. Of what is left to be begun, a quick webhook takes at most half;
- * and none while some of its POSTs are overdue and it is silent, for then it seems to hang. Slow
- * webhooks, far away or hanging, have a ring of their own and hold up nobody.
+ * one of which nothing is known. Of what is left to be begun, a quick webhook takes at most half.
+ * Slow ones, far away, are not held back. One that lets attempts time out, or has some overdue and
+ * is silent, hangs: its POSTs begin a few at a time, or they would end in waves, each with a
+ * connection to be closed and another to be made. Each pace has a ring of its own, so that nobody
+ * is held up by those of another.
  *
  * A run begins no more POSTs than it is told to; the rest is due at once, in the next run. */
 #include "core/parts.h"
 
+#include <limits.h>
+
 #define SHARE_OF_FREE 8
 #define QUICK_MS      3    /* an answer within this time came at once */
 #define SILENT_MS     100  /* without one, a webhook that has so many overdue ... */
-#define OVERDUE_MAX   4    /* ... seems to hang */
-#define SLOW_AFTER_MS 1000 /* without one, it is slow */
+#define OVERDUE_MAX   4    /* ... hangs */
+#define SLOW_AFTER_MS 1000 /* without one, it is not quick any more */
 
 static struct webhook **ring_of(struct core *core, const struct webhook *webhook)
 {
-    return &core->rings[webhook->slow];
+    return &core->rings[webhook->pace];
 }
 
 static void ring_add(struct core *core, struct webhook *webhook)
@@ -107,29 +111,44 @@ void select_place(struct core *core, struct webhook *webhook)
     timer_set(core, webhook, wake);
 }
 
+static void set_pace(struct core *core, struct webhook *webhook, enum pace pace)
+{
+    bool listed = webhook->on_ring;
+    if (pace == webhook->pace)
+        return;
+    ring_remove(core, webhook);
+    webhook->pace = (uint8_t)pace;
+    if (listed)
+        ring_add(core, webhook);
+}
+
+static void leave_young(struct core *core, struct delivery *delivery)
+{
+    delivery->webhook->young -= delivery->young;
+    core->young -= delivery->young;
+    delivery->young = false;
+}
+
 void select_overdue(struct core *core, struct delivery *delivery)
 {
-    if (!delivery->young)
-        return;
-    delivery->young = false;
-    delivery->webhook->young--;
-    core->young--;
+    struct webhook *webhook = delivery->webhook;
+    leave_young(core, delivery);
+    if (webhook->pace == PACE_QUICK && webhook->in_flight - webhook->young >= OVERDUE_MAX &&
+        core->now.mono - webhook->quick_at > SILENT_MS)
+        set_pace(core, webhook, PACE_HANGING);
 }
 
 void select_answered(struct core *core, struct delivery *delivery)
 {
     struct webhook *webhook = delivery->webhook;
-    bool listed = webhook->on_ring;
-    select_overdue(core, delivery);
+    leave_young(core, delivery);
     if (delivery->facts.duration_ms <= QUICK_MS)
         webhook->quick_at = core->now.mono;
-    bool slow = core->now.mono - webhook->quick_at > SLOW_AFTER_MS;
-    if (slow == webhook->slow)
-        return;
-    ring_remove(core, webhook);
-    webhook->slow = slow;
-    if (listed)
-        ring_add(core, webhook);
+    if (core->now.mono - webhook->quick_at <= SLOW_AFTER_MS)
+        set_pace(core, webhook, PACE_QUICK);
+    else
+        set_pace(core, webhook,
+                 delivery->facts.outcome == OUTCOME_timeout ? PACE_HANGING : PACE_SLOW);
 }
 
 static void start(struct core *core, struct webhook *webhook, struct update *update)
@@ -144,7 +163,7 @@ static void start(struct core *core, struct webhook *webhook, struct update *upd
     webhook->flight = delivery;
     webhook->in_flight++;
     core->in_flight++;
-    delivery->young = !webhook->slow;
+    delivery->young = webhook->pace == PACE_QUICK;
     webhook->young += delivery->young;
     core->young += delivery->young;
     emit(update, EFFECT_START, webhook, delivery);
@@ -152,21 +171,15 @@ static void start(struct core *core, struct webhook *webhook, struct update *upd
     select_place(core, webhook);
 }
 
-/* How many more may be young, or begin at all if the webhooks are slow. */
-static unsigned room_of(const struct core *core, bool slow)
+/* How many POSTs may begin to webhooks of a pace, as far as that depends on what is in flight. */
+static unsigned room_of(const struct core *core, enum pace pace)
 {
-    unsigned room = core->config.in_flight_max - core->in_flight;
-    if (slow || core->config.young_max == 0)
+    unsigned room = core->config.in_flight_max - core->in_flight,
+             young_max = core->config.young_max;
+    if (pace != PACE_QUICK || young_max == 0)
         return room;
-    unsigned young =
-        core->young < core->config.young_max ? core->config.young_max - core->young : 0;
+    unsigned young = core->young < young_max ? young_max - core->young : 0;
     return young < room ? young : room;
-}
-
-static bool seems_to_hang(const struct core *core, const struct webhook *webhook)
-{
-    return webhook->in_flight - webhook->young >= OVERDUE_MAX &&
-           core->now.mono - webhook->quick_at > SILENT_MS;
 }
 
 static bool may_start(const struct core *core, const struct webhook *webhook)
@@ -174,27 +187,23 @@ static bool may_start(const struct core *core, const struct webhook *webhook)
     unsigned share = (core->config.in_flight_max - core->in_flight) / SHARE_OF_FREE;
     if (webhook->in_flight >= (share > 0 ? share : 1))
         return false;
-    return webhook->slow ||
-           (webhook->young < (room_of(core, false) + 1) / 2 && !seems_to_hang(core, webhook));
+    return webhook->pace != PACE_QUICK || webhook->young < (room_of(core, PACE_QUICK) + 1) / 2;
 }
 
-/* Goes round one of the rings; false if the update has no room left. */
-static bool run_ring(struct core *core, bool slow, unsigned starts_max, unsigned *started,
-                     struct update *update)
+/* Goes round one of the rings and begins at most `most` POSTs, which it takes off; false if the
+ * update has no room left. */
+static bool run_ring(struct core *core, enum pace pace, unsigned *most, struct update *update)
 {
-    struct webhook **ring = &core->rings[slow];
+    struct webhook **ring = &core->rings[pace];
     const struct webhook *first_refused = NULL; /* once round without a start is enough */
-    while (*ring && *ring != first_refused && room_of(core, slow) > 0) {
+    while (*ring && *ring != first_refused && *most > 0 && room_of(core, pace) > 0) {
         struct webhook *webhook = *ring;
-        core->starts_left = *started > 0 && *started == starts_max;
-        if (core->starts_left)
-            return true;
         if (!update_has_room(update))
             return false;
         *ring = webhook->ring_next;
         if (may_start(core, webhook)) {
             start(core, webhook, update);
-            ++*started;
+            --*most;
             first_refused = NULL;
         } else if (!first_refused) {
             first_refused = webhook;
@@ -203,12 +212,24 @@ static bool run_ring(struct core *core, bool slow, unsigned starts_max, unsigned
     return true;
 }
 
-bool select_run(struct core *core, unsigned starts_max, struct update *update)
+bool select_run(struct core *core, const struct core_event *run, struct update *update)
 {
-    bool first = core->turn;
-    unsigned started = 0;
-    core->starts_left = false;
-    core->turn = !first;
-    return run_ring(core, first, starts_max, &started, update) &&
-           (core->starts_left || run_ring(core, !first, starts_max, &started, update));
+    unsigned left = run->starts_max > 0 ? run->starts_max : UINT_MAX;
+    bool room = true;
+    core->starts_left = core->hanging_left = false;
+    core->turn = (core->turn + 1) % PACE_COUNT;
+    for (unsigned i = 0; i < PACE_COUNT && room; i++) {
+        enum pace pace = (enum pace)((core->turn + i) % PACE_COUNT);
+        unsigned most = left;
+        if (pace == PACE_HANGING && run->hanging_starts_max < most)
+            most = run->hanging_starts_max;
+        unsigned before = most;
+        room = run_ring(core, pace, &most, update);
+        left -= before - most;
+        if (left == 0)
+            core->starts_left |= core->rings[pace] != NULL;
+        else if (pace == PACE_HANGING)
+            core->hanging_left = most == 0 && core->rings[pace] != NULL;
+    }
+    return room;
 }

@@ -163,6 +163,7 @@ static void play(unsigned seed)
         world_create_active(world);
     world->held = true;
     world->starts_max = seed % 11; /* 0: no limit */
+    world->hanging_starts_max = 1 + seed % 3;
     world->weigh = seed % 8 == 3 ? some_are_large : NULL;
     for (unsigned step = 0; step < 2500; step++)
         one_thing(world, 1500);

@@ -222,7 +222,8 @@ void world_feed(struct world *world, struct core_event event)
     do {
         event.now = world->now;
         if (event.kind == EVENT_RUN)
-            event.starts_max = world->starts_max;
+            event.starts_max = world->starts_max,
+            event.hanging_starts_max = world->hanging_starts_max;
         world->steps++;
         core_step(&world->core, &event, &world->update);
         for (unsigned i = 0; i < world->update.count; i++)

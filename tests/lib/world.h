@@ -87,7 +87,8 @@ struct world {
     struct core core;
     struct instant now;
     bool held;                      /* commits and reports wait for world_commit and world_report */
-    unsigned starts_max;            /* of every EVENT_RUN */
+    unsigned starts_max;            /* of every EVENT_RUN ... */
+    unsigned hanging_starts_max;    /* ... likewise; any number at first */
     uint32_t (*weigh)(int64_t key); /* what a delivery weighs; NULL: 1 */
     bool hold_answers;              /* clients wait for world_answer */
     unsigned refuse_count; /* so many of the next changes that clients ask for are refused */

@@ -6,6 +6,7 @@
 #include "tests/lib/world_parts.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct world *world_new(const struct core_config *config)
     world->ops_end = &world->ops;
     world->reports_end = &world->reports;
     world->first_open = 1;
+    world->hanging_starts_max = UINT_MAX;
     world->now.wall = WALL_AT_ZERO;
     struct core_config defaults = world_config();
     core_init(&world->core, config ? config : &defaults);

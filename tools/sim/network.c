@@ -117,6 +117,7 @@ void sender_start(struct sender *sender, struct post *post)
 {
     (void)sender;
     post->answer_bytes = 0;
+    post->began_ms = clock_span_ms();
     struct parcel parcel = {.kind = PARCEL_POST, .post = post};
     shell_parcel(the_world, &parcel);
 }
