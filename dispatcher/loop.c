@@ -302,8 +302,8 @@ static int timeout_ms(struct sender_thread *thread)
     if (thread->core.starts_left)
         return 0;
     int64_t left_ms = TIMEOUT_MS_MAX;
-    if (thread->young &&
-        thread->core.rings[PACE_QUICK]) /* something may wait for one to be overdue */
+    /* Something may wait for one to be overdue. */
+    if (thread->young && thread->core.rings[SPEED_QUICK])
         left_ms = thread->young->began_ms + YOUNG_MS - clock_span_ms();
     mono_ms deadline = core_deadline(&thread->core);
     if (!clock_is_virtual(clock) && deadline != MONO_NEVER) {

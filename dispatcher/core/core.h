@@ -90,7 +90,7 @@ struct delivery_list {
 };
 
 /* How soon a webhook answers, see core/select.c. */
-enum pace { PACE_QUICK, PACE_SLOW, PACE_HANGING, PACE_COUNT };
+enum speed { SPEED_QUICK, SPEED_SLOW, SPEED_HANGING, SPEED_COUNT };
 
 /* One webhook. The shell sets key, status, config, spilled, and zeroes the rest. */
 struct webhook {
@@ -122,7 +122,7 @@ struct webhook {
     struct delivery *flight;      /* in flight */
     unsigned in_flight, young;    /* young: how many of them are */
     mono_ms quick_at;             /* when it last answered at once */
-    uint8_t pace;                 /* enum pace */
+    uint8_t speed;                /* enum speed */
     struct delivery_list waiting; /* ended while changing */
     struct heap_node timer; /* in core->timers, by the earliest time something is to be done */
     struct webhook *ring_prev, *ring_next;
@@ -211,10 +211,10 @@ struct update {
 
 struct core {
     struct core_config config;
-    struct instant now;                /* of the last event */
-    struct heap timers;                /* webhooks by the next time something is to be done */
-    struct webhook *rings[PACE_COUNT]; /* webhooks that may have something to start now, in turn */
-    uint8_t turn;                      /* which of them is first in the next run */
+    struct instant now;                 /* of the last event */
+    struct heap timers;                 /* webhooks by the next time something is to be done */
+    struct webhook *rings[SPEED_COUNT]; /* webhooks that may have something to start now, in turn */
+    uint8_t turn;                       /* which of them is first in the next run */
     bool starts_left;           /* the last EVENT_RUN began starts_max, and more may start ... */
     bool hanging_left;          /* ... or hanging_starts_max of those to webhooks that hang */
     struct delivery_list ended; /* outcomes to be worked off as soon as an update has room */

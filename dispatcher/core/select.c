@@ -10,7 +10,7 @@
  * slow, what they hold converges so that something stays free for the others; this is the "dynamic
  * threshold" of shared-memory switches.
  *
- * Pace. The limits would allow thousands of POSTs at once, each over a connection of its own. Who
+ * Speed. The limits would allow thousands of POSTs at once, each over a connection of its own. Who
  * answers at once is served better over a few connections that are warm, and with less work; and
  * who is short of time would only fall further behind. So only young_max POSTs may be young: begun
  * a moment ago, to a quick webhook, and not answered yet. Quick is a webhook that answered at once
@@ -18,7 +18,7 @@
  * one of which nothing is known. Of what is left to be begun, a quick webhook takes at most half.
  * Slow ones, far away, are not held back. One that lets attempts time out, or has some overdue and
  * is silent, hangs: its POSTs begin a few at a time, or they would end in waves, each with a
- * connection to be closed and another to be made. Each pace has a ring of its own, so that nobody
+ * connection to be closed and another to be made. Each speed has a ring of its own, so that nobody
  * is held up by those of another.
  *
  * A run begins no more POSTs than it is told to; the rest is due at once, in the next run. */
@@ -34,7 +34,7 @@
 
 static struct webhook **ring_of(struct core *core, const struct webhook *webhook)
 {
-    return &core->rings[webhook->pace];
+    return &core->rings[webhook->speed];
 }
 
 static void ring_add(struct core *core, struct webhook *webhook)
@@ -111,13 +111,13 @@ void select_place(struct core *core, struct webhook *webhook)
     timer_set(core, webhook, wake);
 }
 
-static void set_pace(struct core *core, struct webhook *webhook, enum pace pace)
+static void set_speed(struct core *core, struct webhook *webhook, enum speed speed)
 {
     bool listed = webhook->on_ring;
-    if (pace == webhook->pace)
+    if (speed == webhook->speed)
         return;
     ring_remove(core, webhook);
-    webhook->pace = (uint8_t)pace;
+    webhook->speed = (uint8_t)speed;
     if (listed)
         ring_add(core, webhook);
 }
@@ -133,9 +133,9 @@ void select_overdue(struct core *core, struct delivery *delivery)
 {
     struct webhook *webhook = delivery->webhook;
     leave_young(core, delivery);
-    if (webhook->pace == PACE_QUICK && webhook->in_flight - webhook->young >= OVERDUE_MAX &&
+    if (webhook->speed == SPEED_QUICK && webhook->in_flight - webhook->young >= OVERDUE_MAX &&
         core->now.mono - webhook->quick_at > SILENT_MS)
-        set_pace(core, webhook, PACE_HANGING);
+        set_speed(core, webhook, SPEED_HANGING);
 }
 
 void select_answered(struct core *core, struct delivery *delivery)
@@ -145,10 +145,10 @@ void select_answered(struct core *core, struct delivery *delivery)
     if (delivery->facts.duration_ms <= QUICK_MS)
         webhook->quick_at = core->now.mono;
     if (core->now.mono - webhook->quick_at <= SLOW_AFTER_MS)
-        set_pace(core, webhook, PACE_QUICK);
+        set_speed(core, webhook, SPEED_QUICK);
     else
-        set_pace(core, webhook,
-                 delivery->facts.outcome == OUTCOME_timeout ? PACE_HANGING : PACE_SLOW);
+        set_speed(core, webhook,
+                  delivery->facts.outcome == OUTCOME_timeout ? SPEED_HANGING : SPEED_SLOW);
 }
 
 static void start(struct core *core, struct webhook *webhook, struct update *update)
@@ -163,7 +163,7 @@ static void start(struct core *core, struct webhook *webhook, struct update *upd
     webhook->flight = delivery;
     webhook->in_flight++;
     core->in_flight++;
-    delivery->young = webhook->pace == PACE_QUICK;
+    delivery->young = webhook->speed == SPEED_QUICK;
     webhook->young += delivery->young;
     core->young += delivery->young;
     emit(update, EFFECT_START, webhook, delivery);
@@ -171,12 +171,12 @@ static void start(struct core *core, struct webhook *webhook, struct update *upd
     select_place(core, webhook);
 }
 
-/* How many POSTs may begin to webhooks of a pace, as far as that depends on what is in flight. */
-static unsigned room_of(const struct core *core, enum pace pace)
+/* How many POSTs may begin to webhooks of a speed, as far as that depends on what is in flight. */
+static unsigned room_of(const struct core *core, enum speed speed)
 {
     unsigned room = core->config.in_flight_max - core->in_flight,
              young_max = core->config.young_max;
-    if (pace != PACE_QUICK || young_max == 0)
+    if (speed != SPEED_QUICK || young_max == 0)
         return room;
     unsigned young = core->young < young_max ? young_max - core->young : 0;
     return young < room ? young : room;
@@ -187,16 +187,16 @@ static bool may_start(const struct core *core, const struct webhook *webhook)
     unsigned share = (core->config.in_flight_max - core->in_flight) / SHARE_OF_FREE;
     if (webhook->in_flight >= (share > 0 ? share : 1))
         return false;
-    return webhook->pace != PACE_QUICK || webhook->young < (room_of(core, PACE_QUICK) + 1) / 2;
+    return webhook->speed != SPEED_QUICK || webhook->young < (room_of(core, SPEED_QUICK) + 1) / 2;
 }
 
 /* Goes round one of the rings and begins at most `most` POSTs, which it takes off; false if the
  * update has no room left. */
-static bool run_ring(struct core *core, enum pace pace, unsigned *most, struct update *update)
+static bool run_ring(struct core *core, enum speed speed, unsigned *most, struct update *update)
 {
-    struct webhook **ring = &core->rings[pace];
+    struct webhook **ring = &core->rings[speed];
     const struct webhook *first_refused = NULL; /* once round without a start is enough */
-    while (*ring && *ring != first_refused && *most > 0 && room_of(core, pace) > 0) {
+    while (*ring && *ring != first_refused && *most > 0 && room_of(core, speed) > 0) {
         struct webhook *webhook = *ring;
         if (!update_has_room(update))
             return false;
@@ -217,19 +217,19 @@ bool select_run(struct core *core, const struct core_event *run, struct update *
     unsigned left = run->starts_max > 0 ? run->starts_max : UINT_MAX;
     bool room = true;
     core->starts_left = core->hanging_left = false;
-    core->turn = (core->turn + 1) % PACE_COUNT;
-    for (unsigned i = 0; i < PACE_COUNT && room; i++) {
-        enum pace pace = (enum pace)((core->turn + i) % PACE_COUNT);
+    core->turn = (core->turn + 1) % SPEED_COUNT;
+    for (unsigned i = 0; i < SPEED_COUNT && room; i++) {
+        enum speed speed = (enum speed)((core->turn + i) % SPEED_COUNT);
         unsigned most = left;
-        if (pace == PACE_HANGING && run->hanging_starts_max < most)
+        if (speed == SPEED_HANGING && run->hanging_starts_max < most)
             most = run->hanging_starts_max;
         unsigned before = most;
-        room = run_ring(core, pace, &most, update);
+        room = run_ring(core, speed, &most, update);
         left -= before - most;
         if (left == 0)
-            core->starts_left |= core->rings[pace] != NULL;
-        else if (pace == PACE_HANGING)
-            core->hanging_left = most == 0 && core->rings[pace] != NULL;
+            core->starts_left |= core->rings[speed] != NULL;
+        else if (speed == SPEED_HANGING)
+            core->hanging_left = most == 0 && core->rings[speed] != NULL;
     }
     return room;
 }

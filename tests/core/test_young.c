@@ -34,7 +34,7 @@ static void make_slow(struct world *world, struct world_webhook *webhook)
     int64_t key = world_publish(world, webhook);
     world_advance(world, 20000);
     world_end(world, key, OUTCOME_acknowledged);
-    assert_int_equal(webhook->core->pace, PACE_SLOW);
+    assert_int_equal(webhook->core->speed, SPEED_SLOW);
 }
 
 /* Whoever is alone gets half of what is left, again and again. */
@@ -96,11 +96,11 @@ static void whoever_hangs_holds_up_nobody(void **state)
     world_advance(world, 64);
     for (key = 2; key <= 4; key++)
         world_overdue(world, key);
-    assert_int_equal(hangs->core->pace, PACE_QUICK); /* three may have been lost */
+    assert_int_equal(hangs->core->speed, SPEED_QUICK); /* three may have been lost */
     world_advance(world, 64);
     world->held = true;
     world_overdue(world, 5);
-    assert_int_equal(hangs->core->pace, PACE_HANGING);
+    assert_int_equal(hangs->core->speed, SPEED_HANGING);
     unsigned open = world_posts_open(world, hangs);
     world_run(world);
     assert_int_equal(world_posts_open(world, hangs), open + 2);
@@ -118,9 +118,9 @@ static void whoever_hangs_holds_up_nobody(void **state)
     world->held = false;
     world_advance(world, 3000);
     world_end(world, 2, OUTCOME_timeout);
-    assert_int_equal(hangs->core->pace, PACE_HANGING);
+    assert_int_equal(hangs->core->speed, SPEED_HANGING);
     world_end(world, 3, OUTCOME_http_status); /* far too late, but an answer */
-    assert_int_equal(hangs->core->pace, PACE_SLOW);
+    assert_int_equal(hangs->core->speed, SPEED_SLOW);
     world_free(world);
 }
 
@@ -153,11 +153,11 @@ static void slow_is_who_has_not_answered_at_once_for_long(void **state)
     int64_t late = world_publish(world, webhook);
     world_advance(world, 1000);
     world_end(world, late, OUTCOME_acknowledged);
-    assert_int_equal(webhook->core->pace, PACE_QUICK); /* a second ago it did */
+    assert_int_equal(webhook->core->speed, SPEED_QUICK); /* a second ago it did */
     late = world_publish(world, webhook);
     world_advance(world, 4);
     world_end(world, late, OUTCOME_acknowledged);
-    assert_int_equal(webhook->core->pace, PACE_SLOW);
+    assert_int_equal(webhook->core->speed, SPEED_SLOW);
     world_publish_many(world, webhook, 50);
     assert_int_equal(world_posts_open(world, webhook), 32);
     assert_int_equal(world->core.young, 0);
@@ -165,7 +165,7 @@ static void slow_is_who_has_not_answered_at_once_for_long(void **state)
     world_end(world, late + 1, OUTCOME_acknowledged);
     assert_int_equal(world_posts_open(world, webhook), 32);
     world_end(world, late + 33, OUTCOME_acknowledged); /* began just now */
-    assert_int_equal(webhook->core->pace, PACE_QUICK);
+    assert_int_equal(webhook->core->speed, SPEED_QUICK);
     assert_int_equal(world_posts_open(world, webhook),
                      32); /* 31 that were there, and a young one */
     assert_int_equal(world->core.young, 1);
