@@ -43,12 +43,11 @@ const struct run_row run_rows[RUN_COUNT] = {
 #pragma GCC diagnostic pop
 
 const struct ceiling_row ceiling_rows[CEILING_COUNT] = {
-    [CEILING_epoll] = {"epoll", Q | F,
-                       "bare epoll client: a POST of a delivery's size, keep-alive"},
+    [CEILING_epoll] = {"epoll", F, "bare epoll client: a POST of a delivery's size, keep-alive"},
     [CEILING_curl] = {"curl", G | Q | F, "tuned libcurl client, nothing behind it, 100 endpoints"},
-    [CEILING_curl_1000] = {"curl_1000", F, "the same, 1,000 endpoints"},
-    [CEILING_curl_tls] = {"curl_tls", F, "the same, 100 endpoints, TLS kept open"},
-    [CEILING_h2o] = {"h2o", Q | F, "libh2o: a POST of 1 KiB received and answered"},
+    [CEILING_curl_1000] = {"curl_1000", Q | F, "the same, 1,000 endpoints"},
+    [CEILING_curl_tls] = {"curl_tls", Q | F, "the same, 100 endpoints, TLS kept open"},
+    [CEILING_h2o] = {"h2o", F, "libh2o: a POST of 1 KiB received and answered"},
     [CEILING_h2o_publish] = {"h2o_publish", G | Q | F,
                              "libh2o: batches of 100 received, scanned, answered; each event"},
     [CEILING_store] = {"store", G | Q | F,
