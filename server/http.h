@@ -77,8 +77,8 @@ int http_listen(const char *address, const char *scheme, char *url, size_t url_b
 struct ssl_ctx_st *http_tls_new(const char *cert_file, const char *key_file, char *error,
                                 size_t error_bytes);
 
-/* New connections get this certificate from now on; open ones go on with the one they have. Only
- * for a server that was started with one. Any thread. */
+/* Waits until new connections get this certificate; open ones go on with the one they have. Only
+ * for a server that was started with one. Any thread but the server's own. */
 void http_tls_replace(struct http *http, struct ssl_ctx_st *tls);
 
 /* Whether a descriptor from http_listen is bound to an address of this host alone. */

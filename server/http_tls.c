@@ -9,8 +9,8 @@
 
 #include "dispatcher/tls.h"
 
+#include <semaphore.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define CIPHERS_TLS12 "ECDHE+AESGCM:ECDHE+CHACHA20"
 
@@ -47,6 +47,7 @@ struct replacing {
     struct http_job job;
     struct http *http;
     SSL_CTX *tls;
+    sem_t done;
 };
 
 static void do_replace(struct http_job *job)
@@ -54,12 +55,15 @@ static void do_replace(struct http_job *job)
     struct replacing *replacing = (struct replacing *)job;
     SSL_CTX_free(replacing->http->accept.ssl_ctx); /* counted: open connections hold it, too */
     replacing->http->accept.ssl_ctx = replacing->tls;
-    free(replacing);
+    sem_post(&replacing->done);
 }
 
 void http_tls_replace(struct http *http, SSL_CTX *tls)
 {
-    struct replacing *replacing = h2o_mem_alloc(sizeof(*replacing));
-    *replacing = (struct replacing){{do_replace, NULL}, http, tls};
-    http_post(http, &replacing->job);
+    struct replacing replacing = {.job = {do_replace, NULL}, .http = http, .tls = tls};
+    sem_init(&replacing.done, 0, 0);
+    http_post(http, &replacing.job);
+    while (sem_wait(&replacing.done) != 0)
+        ;
+    sem_destroy(&replacing.done);
 }
