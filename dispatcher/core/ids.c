@@ -61,11 +61,13 @@ void ids_short(char out[IDS_SHORT_BYTES + 1], int64_t key, uint64_t salt)
 
 bool ids_short_parse(const char *text, size_t bytes, int64_t *key, uint64_t *salt)
 {
-    uint64_t number;
-    if (bytes != IDS_SHORT_BYTES || !get_base62(text, KEY_DIGITS, &number) || number == 0)
+    uint64_t first, second;
+    if (bytes != IDS_SHORT_BYTES || !get_base62(text, KEY_DIGITS, &first) || first == 0 ||
+        !get_base62(text + KEY_DIGITS, SALT_DIGITS, &second))
         return false;
-    *key = (int64_t)number;
-    return get_base62(text + KEY_DIGITS, SALT_DIGITS, salt);
+    *key = (int64_t)first;
+    *salt = second;
+    return true;
 }
 
 static bool is_word_byte(char c)
@@ -118,11 +120,8 @@ static enum ids_kind classify(struct ids_don *don, struct span type, struct span
     bool delivery = is(type, "delivery") && don->webhook != NULL;
     if (!event && !delivery)
         return IDS_OTHER;
-    if (!ids_short_parse(id.at, id.bytes, &don->key, &don->salt)) {
-        don->key = 0;
-        don->salt = 0;
+    if (!ids_short_parse(id.at, id.bytes, &don->key, &don->salt))
         return IDS_OTHER;
-    }
     return event ? IDS_EVENT : IDS_DELIVERY;
 }
 

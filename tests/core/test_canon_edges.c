@@ -1,9 +1,10 @@
 /* Edges of canonical JSON that the tables of test_canon.c do not reach: what a struct held before
- * does not matter, and the powers of two where rounding up carries over a nine. */
+ * does not matter, UTF-8 that is none, and powers of two where rounding up carries over a nine. */
 #include "core/canon.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -39,12 +40,49 @@ static void results_do_not_depend_on_earlier_ones(void **state)
 static void an_element_has_no_key_whatever_the_item_was(void **state)
 {
     (void)state;
+    static const char array[] = "[1,2]";
     struct canon_item item;
     memset(&item, 0x55, sizeof(item));
-    assert_true(canon_element_first((struct canon_span){"[1,2]", 5}, &item));
+    assert_true(canon_element_first((struct canon_span){array, 5}, &item));
     assert_int_equal(item.key.bytes, 0);
     assert_true(canon_element_next(&item));
     assert_int_equal(item.key.bytes, 0);
+    assert_ptr_equal(item.key.at, array); /* of no bytes, but somewhere */
+}
+
+/* Each in memory that ends with it. */
+static void utf8_is_told_from_what_is_none(void **state)
+{
+    static const struct {
+        const char *text;
+        bool good;
+    } cases[] = {
+        {"", true},
+        {"plain", true},
+        {"\x7f", true},
+        {"\xc3\xa9", true},
+        {"a\xe2\x82\xac", true},
+        {"\xf0\x9f\x98\x80z", true},
+        {"\x80", false},
+        {"a\xff", false},
+        {"\xc3", false},
+        {"\xe2\x82", false},
+        {"\xf0\x9f\x98", false},
+        {"\xc0\x80", false},
+        {"\xed\xa0\x80", false},
+        {"\xf4\x90\x80\x80", false},
+        {"ok\xc3\xa9\xc3z", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t bytes = strlen(cases[i].text);
+        char *copy = malloc(bytes > 0 ? bytes : 1);
+        assert_non_null(copy);
+        memcpy(copy, cases[i].text, bytes);
+        if (canon_is_utf8(copy, bytes) != cases[i].good)
+            fail_msg("case %zu", i);
+        free(copy);
+    }
 }
 
 /* JavaScript prints these powers of two with one digit less, which takes a carry to find. So the 17
@@ -70,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_do_not_depend_on_earlier_ones),
         cmocka_unit_test(an_element_has_no_key_whatever_the_item_was),
+        cmocka_unit_test(utf8_is_told_from_what_is_none),
         cmocka_unit_test(powers_of_two_that_carry),
     };
     return cmocka_run_group_tests_name("canon edges", tests, NULL, NULL);

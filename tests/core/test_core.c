@@ -256,6 +256,44 @@ static void redeliveries_that_fail_never_degrade(void **state)
     world_free(world);
 }
 
+/* ---- changes of state ---- */
+
+static void a_state_says_since_when(void **state)
+{
+    (void)state;
+    struct world *world = world_new(NULL);
+    struct world_webhook *webhook = world_create(world);
+    wall_us created = world->now.wall;
+    assert_int_equal(webhook->stored.since_us, created);
+    world_advance(world, 1500);
+    world_verified(world, webhook, OUTCOME_acknowledged);
+    assert_int_equal(webhook->stored.state, WEBHOOK_ACTIVE);
+    assert_int_equal(webhook->stored.since_us, created + 1500000);
+    world_free(world);
+}
+
+/* An echo that came while a change was on its way counts once, when that is over. */
+static void an_echo_during_a_change_counts_once(void **state)
+{
+    (void)state;
+    struct core_config config = world_config();
+    config.degrade_after = 1;
+    struct world *world = world_new(&config);
+    struct world_webhook *webhook = world_create(world);
+    world->held = true;
+    world_command(world, webhook, false, COMMAND_NONE);
+    assert_true(webhook->core->changing);
+    world_verified(world, webhook, OUTCOME_acknowledged);
+    assert_int_equal(webhook->core->status.state, WEBHOOK_UNVERIFIED);
+    world->held = false;
+    world_drain(world);
+    assert_int_equal(webhook->core->status.state, WEBHOOK_ACTIVE);
+    int64_t key = world_publish(world, webhook);
+    world_exhaust(world, key);
+    assert_int_equal(webhook->core->status.state, WEBHOOK_DEGRADED);
+    world_free(world);
+}
+
 /* ---- time ---- */
 
 /* The mono line has no meaning but its order, so it may begin anywhere. */
@@ -287,6 +325,8 @@ int main(void)
         cmocka_unit_test(a_delivery_that_waits_does_not_block_newer_ones),
         cmocka_unit_test(a_redelivery_is_one_attempt_outside_the_schedule),
         cmocka_unit_test(redeliveries_that_fail_never_degrade),
+        cmocka_unit_test(a_state_says_since_when),
+        cmocka_unit_test(an_echo_during_a_change_counts_once),
         cmocka_unit_test(time_may_begin_below_zero),
     };
     return cmocka_run_group_tests_name("core", tests, NULL, NULL);

@@ -128,6 +128,10 @@ static void kinds(void **state)
         {"don:integration::devo/dev0:webhook/z", IDS_MALFORMED},
         {"don:DEV-1:issue:98", IDS_MALFORMED},
         {"don:core:dvrv-us-1:devo/dev0:issue/1", IDS_OTHER},
+        {"don:core:dvrv-us-1:devo/dev0:issue/a.b", IDS_OTHER},
+        {"don:core:dvrv-us-1:devo/dev0:issue/a+b", IDS_OTHER},
+        {"don:core:dvrv-us-1:devo/dev0:issue/a-b_c", IDS_OTHER},
+        {"don:core:dvrv-us-1:devo/dev0:issue/a*b", IDS_MALFORMED},
         {"don:core:dvrv-us-1:devo/dev0:webhook/zzzzzzzz", IDS_OTHER},
         {"don:identity:dvrv-us-1:devo/dev0:devu/1", IDS_OTHER},
         {"don:integration:dvrv-us-1:devo/dev0:event/abcdefghijk", IDS_OTHER},
@@ -160,9 +164,33 @@ static void a_zero_byte_and_great_length_are_malformed(void **state)
     assert_int_equal(ids_parse(text, IDS_DON_BYTES_MAX, &don), IDS_MALFORMED);
 }
 
+/* Every part of an id, in memory that ends with it: nothing behind the end is looked at. */
+static void every_prefix_is_read_to_its_end_alone(void **state)
+{
+    char whole[IDS_DON_BYTES_MAX];
+    struct ids_don don;
+    (void)state;
+    size_t bytes = ids_event(whole, "dvrv-us-1", "dev0", 77, 5);
+    for (size_t n = 1; n <= bytes; n++) {
+        char *text = malloc(n);
+        assert_non_null(text);
+        memcpy(text, whole, n);
+        enum ids_kind kind = ids_parse(text, n, &don);
+        assert_true(n == bytes ? kind == IDS_EVENT : kind == IDS_MALFORMED || kind == IDS_OTHER);
+        assert_int_equal(don.key, n == bytes ? 77 : 0);
+        assert_int_equal(don.salt, n == bytes ? 5 : 0);
+        free(text);
+    }
+    whole[bytes - 1] = '_'; /* a word, and no digit */
+    assert_int_equal(ids_parse(whole, bytes, &don), IDS_OTHER);
+    assert_int_equal(don.key, 0);
+    assert_int_equal(don.salt, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_prefix_is_read_to_its_end_alone),
         cmocka_unit_test(short_text_comes_back),
         cmocka_unit_test(short_text_sorts_by_key),
         cmocka_unit_test(what_is_no_short_text_is_refused),
