@@ -259,8 +259,8 @@ const char *canon_error_text(enum canon_error error)
 
 size_t canon_keys_max(size_t in_bytes)
 {
-    /* A key takes at least "":0 and a comma or a bracket. */
-    return in_bytes / 5 + 1;
+    /* A key takes at least {"": and, where the text goes on to its end, a bracket more. */
+    return in_bytes / 4 + 1;
 }
 
 size_t canon_out_max(size_t in_bytes)

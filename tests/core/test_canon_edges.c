@@ -85,6 +85,22 @@ static void utf8_is_told_from_what_is_none(void **state)
     }
 }
 
+/* What canon_keys_max gives is enough for any text, also for one that breaks off. */
+static void there_is_room_for_the_keys_of_text_that_breaks_off(void **state)
+{
+    static const char text[] = "{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":";
+    (void)state;
+    for (size_t n = 1; n < sizeof(text); n++) {
+        struct canon c = {.in = text,
+                          .in_bytes = n,
+                          .out = out,
+                          .out_capacity_bytes = sizeof(out),
+                          .keys = keys,
+                          .keys_max = canon_keys_max(n)};
+        assert_int_equal(canon_document(&c), CANON_SYNTAX);
+    }
+}
+
 /* JavaScript prints these powers of two with one digit less, which takes a carry to find. So the 17
  * digits are not what it prints, and stay as they are. */
 static void powers_of_two_that_carry(void **state)
@@ -109,6 +125,7 @@ int main(void)
         cmocka_unit_test(results_do_not_depend_on_earlier_ones),
         cmocka_unit_test(an_element_has_no_key_whatever_the_item_was),
         cmocka_unit_test(utf8_is_told_from_what_is_none),
+        cmocka_unit_test(there_is_room_for_the_keys_of_text_that_breaks_off),
         cmocka_unit_test(powers_of_two_that_carry),
     };
     return cmocka_run_group_tests_name("canon edges", tests, NULL, NULL);
