@@ -17,8 +17,10 @@
  * the transaction is rolled back and the store goes on when the medium does. Where the commit
  * itself failed, its pages may stand in the log though SQLite has forgotten them, and would be
  * found after a crash: they are overwritten at once, so that what was refused has not happened (if
- * the medium refuses that too, they may come back until the next commit). A damaged file is noticed
- * where SQLite notices it.
+ * the medium refuses that too, they may come back until the next commit). A commit that the loss of
+ * power interrupts is there afterwards wholly or not at all; one that is not may still come,
+ * wholly, with a second loss before the next commit (tests/crash/judge.c tells how). A damaged file
+ * is noticed where SQLite notices it.
  *
  * Refuses: to open anything (store_sqlite_open.c) and to know what a row means. */
 #include "store/store_sqlite.h"

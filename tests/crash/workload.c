@@ -19,6 +19,7 @@ const char *const mutant_names[MUTANT_COUNT] = {
     "synchronous=OFF",
     "degrade in two transactions",
     "answer before the commit",
+    "first use after a crash in two transactions",
 };
 
 sqlite3 *workload_database(struct workload *w)

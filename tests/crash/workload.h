@@ -43,8 +43,9 @@ enum mutant {
     MUTANT_SYNCS_DROPPED,      /* every third sync is answered and not done */
     MUTANT_SYNCHRONOUS_NORMAL, /* the log is not synced at a commit */
     MUTANT_SYNCHRONOUS_OFF,
-    MUTANT_DEGRADE_IN_TWO, /* the state in one transaction, the queue in the next */
-    MUTANT_ANSWER_EARLY,   /* acknowledged before the commit */
+    MUTANT_DEGRADE_IN_TWO,   /* the state in one transaction, the queue in the next */
+    MUTANT_ANSWER_EARLY,     /* acknowledged before the commit */
+    MUTANT_RECOVERED_IN_TWO, /* after a crash (judge.c): a webhook, and its event in the next */
     MUTANT_COUNT,
 };
 extern const char *const mutant_names[MUTANT_COUNT];
