@@ -13,8 +13,8 @@
  * What may be left: everything that a completed sync covers is there. Of what came later each
  * operation by itself, in any combination, is there, is missing, is there up to a sector, in some
  * sectors, as noise, or as zeros (the file has grown, its bytes have not arrived). The first sync
- * of a new file syncs the directory too, as in SQLite's unix VFS: names that were made or removed
- * until then stay so.
+ * of a new file, and of a log or journal that was opened, syncs the directory too, as in SQLite's
+ * unix VFS: names that were made or removed until then stay so.
  * The bytes beside a write stay as they were (SQLITE_IOCAP_POWERSAFE_OVERWRITE, which the unix VFS
  * promises too). The log's index (shm) is memory: it does not outlive the power, and the unix VFS
  * empties what it finds of it, so it begins empty here.
@@ -41,7 +41,7 @@ struct faults {
 
 struct disk_file {
     bool exists;
-    bool fresh; /* made since its last sync */
+    bool fresh; /* its next sync syncs the directory, too */
     uint8_t *bytes;
     size_t size, capacity;
 };

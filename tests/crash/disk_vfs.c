@@ -207,6 +207,11 @@ static int system_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, i
             return SQLITE_CANTOPEN;
         disk_create(in_use, h->file);
     }
+    /* The unix VFS marks a log or journal that it may make, whether or not it had to: it cannot
+     * know whether the names of the directory are durable since a crash, a journal's removal among
+     * them. */
+    if ((flags & SQLITE_OPEN_CREATE) && h->file != DISK_DATABASE)
+        in_use->files[h->file].fresh = true;
     if (out != NULL)
         *out = flags;
     h->base.pMethods = &methods;
