@@ -3,6 +3,7 @@
 #include "dispatcher/mailbox.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <poll.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
@@ -33,8 +34,10 @@ void mailbox_send(struct mailbox *mailbox, struct mail *mail)
     mailbox->tail = mail;
     pthread_mutex_unlock(&mailbox->lock);
     if (was_empty) {
-        ssize_t written = write(mailbox->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
-        (void)written; /* fails only if the counter is full, and then the reader is awake */
+        /* Without this the reader would sleep on over the mail. Any other failure means that the
+         * counter is full, and then the reader is awake. */
+        while (write(mailbox->wake_fd, &(uint64_t){1}, sizeof(uint64_t)) < 0 && errno == EINTR)
+            continue;
     }
 }
 

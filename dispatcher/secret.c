@@ -13,9 +13,19 @@
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char alphabet[62] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+bool secret_start(char *error, size_t error_bytes)
+{
+    if (OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL) == 1 &&
+        OSSL_LIB_CTX_get0_global_default() != NULL)
+        return true;
+    snprintf(error, error_bytes, "OpenSSL cannot be set up: there is no memory for it");
+    return false;
+}
 
 int secret_random_text(char *out, size_t chars)
 {

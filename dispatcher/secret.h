@@ -14,6 +14,13 @@
 #define SECRET_GENERATED_CHARS 32
 
 /*
+ * Sets up the crypto library, before anything of it is used. False for want of memory, and `error`
+ * says so: the library itself would go on half set up, and crash when it is first asked for random
+ * bytes. Once, before other threads.
+ */
+bool secret_start(char *error, size_t error_bytes);
+
+/*
  * Writes `chars` random characters of [A-Za-z0-9], each equally likely, and a NUL; `out` has room
  * for chars + 1. Returns 0, or -1 if the random source failed (`out` is then an empty string: do
  * not go on without it). Any thread.

@@ -299,8 +299,11 @@ struct sender *sender_new(const struct sender_options *options, char *error, siz
     pthread_mutex_init(&sender->ca_lock, NULL);
     sender->epoll_fd = -1; /* not open yet */
     sender->signer = signer_create();
-    if (!check_ca_file(sender, error, error_bytes) || !read_identity(sender, error, error_bytes) ||
-        !sender->signer || !sender_poll_init(sender, error, error_bytes)) {
+    if (!sender->signer)
+        snprintf(error, error_bytes, "there is no memory for signing");
+    if (!sender->signer || !check_ca_file(sender, error, error_bytes) ||
+        !read_identity(sender, error, error_bytes) ||
+        !sender_poll_init(sender, error, error_bytes)) {
         sender_free(sender);
         return NULL;
     }

@@ -4,8 +4,8 @@
  * request; a daemon is asked through its socket; where none runs the store is opened here. Failure
  * modes: a wrong option is exit status 2 with what to do; a refusal is 1 with the sentence of the
  * answer. A daemon that has the store open and does not listen is starting or stopping (or another
- * command like this one is at work): it is tried again for a while. Refuses: to write to a store
- * that a daemon has open. */
+ * command like this one is at work): it is tried again for a while. A daemon that does not answer
+ * is given up after a minute. Refuses: to write to a store that a daemon has open. */
 #include "server/admin.h"
 #include "server/admin_socket.h"
 
@@ -14,12 +14,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define EXIT_USAGE       2
-#define ARGUMENTS_MAX    256
-#define ERROR_BYTES      512
-#define BUSY_PATIENCE_MS 5000
-#define BUSY_RETRY_MS    50
-#define ANSWER_MAX       (64 << 20)
+#define EXIT_USAGE         2
+#define ARGUMENTS_MAX      256
+#define ERROR_BYTES        512
+#define BUSY_PATIENCE_MS   5000
+#define ANSWER_PATIENCE_MS 60000 /* others may be asked for before this one */
+#define BUSY_RETRY_MS      50
+#define ANSWER_MAX         (64 << 20)
 
 struct command {
     const char *group, *verb;
@@ -177,7 +178,8 @@ static bool ask_daemon(const struct config *config, struct text request, struct 
         return false;
     bool asked =
         admin_socket_write(connection, request, (struct admin_wait){ADMIN_PATIENCE_MS, -1}) &&
-        admin_socket_read(connection, answer, ANSWER_MAX, (struct admin_wait){-1, -1}) &&
+        admin_socket_read(connection, answer, ANSWER_MAX,
+                          (struct admin_wait){ANSWER_PATIENCE_MS, -1}) &&
         answer->bytes > 0;
     if (!asked)
         snprintf(error, ERROR_BYTES,

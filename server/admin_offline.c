@@ -30,9 +30,10 @@ static void run_change(struct admin_call *call, struct store *store, struct cloc
 
 static void run_look(struct admin_call *call, struct store *store, struct clock *clock)
 {
-    struct store_reader *reader = store_reader_open(store);
+    char error[512] = "";
+    struct store_reader *reader = store_reader_open(store, error, sizeof(error));
     if (reader == NULL)
-        refuse_failed(call, store_error(store));
+        refuse_failed(call, error);
     else if (call->operation->list(call, reader, clock_now(clock)) != STORE_OK)
         refuse_failed(call, store_reader_error(reader));
     if (reader != NULL)

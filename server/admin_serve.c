@@ -91,8 +91,9 @@ static void run_change(struct admin_server *server, struct change *change)
 /* The reader is opened for each look: they are rare, and a connection kept open costs memory. */
 static void run_look(struct admin_server *server, struct admin_call *call)
 {
-    struct store_reader *reader = store_reader_open(server->options.store);
-    const char *why = reader == NULL ? "the store cannot be opened for reading" : NULL;
+    char error[512] = "";
+    struct store_reader *reader = store_reader_open(server->options.store, error, sizeof(error));
+    const char *why = reader == NULL ? error : NULL;
     if (reader != NULL &&
         call->operation->list(call, reader, clock_now(server->options.clock)) != STORE_OK)
         why = store_reader_error(reader);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -94,8 +95,11 @@ int admin_socket_connect(const char *directory)
     if (folder < 0)
         return -1;
     struct sockaddr_un address = address_in(folder);
+    /* Where too many wait to be let in, connect waits as it would to send. */
+    const struct timeval patience = {.tv_sec = ADMIN_PATIENCE_MS / 1000};
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0 ||
+        connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
         return give_up(fd, folder);
     close(folder);
     return fd;
@@ -106,8 +110,8 @@ static bool await(int connection, short events, int64_t end_ms, int stop)
 {
     struct pollfd wanted[] = {{.fd = connection, .events = events}, {.fd = stop, .events = POLLIN}};
     for (;;) {
-        int64_t left_ms = end_ms < 0 ? -1 : end_ms - clock_span_ms();
-        if (end_ms >= 0 && left_ms <= 0) {
+        int64_t left_ms = end_ms - clock_span_ms();
+        if (left_ms <= 0) {
             errno = ETIMEDOUT;
             return false;
         }
@@ -123,15 +127,10 @@ static bool await(int connection, short events, int64_t end_ms, int stop)
     }
 }
 
-static int64_t end_of(struct admin_wait wait)
-{
-    return wait.patience_ms < 0 ? -1 : clock_span_ms() + wait.patience_ms;
-}
-
 bool admin_socket_read(int connection, struct json_out *in, size_t bytes_max,
                        struct admin_wait wait)
 {
-    int64_t end_ms = end_of(wait);
+    int64_t end_ms = clock_span_ms() + wait.patience_ms;
     char chunk[CHUNK];
     while (await(connection, POLLIN, end_ms, wait.stop)) {
         ssize_t got = recv(connection, chunk, sizeof(chunk), MSG_DONTWAIT);
@@ -151,7 +150,7 @@ bool admin_socket_read(int connection, struct json_out *in, size_t bytes_max,
 
 bool admin_socket_write(int connection, struct text bytes, struct admin_wait wait)
 {
-    int64_t end_ms = end_of(wait);
+    int64_t end_ms = clock_span_ms() + wait.patience_ms;
     while (bytes.bytes > 0) {
         ssize_t sent = send(connection, bytes.at, bytes.bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent > 0)

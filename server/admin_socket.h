@@ -18,12 +18,13 @@ void admin_socket_remove(const char *directory);
 /* Whether the other side runs as the same user as this process, or as root. */
 bool admin_socket_is_ours(int connection);
 
-/* Connects. -1 with errno: ENOENT, ENOTDIR or ECONNREFUSED where no daemon runs. */
+/* Connects. -1 with errno: ENOENT, ENOTDIR or ECONNREFUSED where no daemon runs; EAGAIN where it
+ * does not get to it within ADMIN_PATIENCE_MS. */
 int admin_socket_connect(const char *directory);
 
 /* How long to wait for the other side. */
 struct admin_wait {
-    int64_t patience_ms; /* in all; -1: as long as it takes */
+    int64_t patience_ms; /* in all */
     int stop;            /* no longer than until this can be read; -1: nothing */
 };
 

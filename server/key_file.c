@@ -198,7 +198,8 @@ static bool draw(struct key_file *file, char *error, size_t error_bytes)
         return false;
     }
     if (RAND_priv_bytes(key->bytes, SEAL_KEY_BYTES) != 1) {
-        snprintf(error, error_bytes, "there are no random numbers for a key");
+        snprintf(error, error_bytes,
+                 "there are no random numbers for a key, or no memory for them");
         return false;
     }
     key->version = newest + 1;

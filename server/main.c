@@ -12,6 +12,7 @@
  * run without a token, to print anything else on stdout, to take longer than five seconds to end
  * for the sake of clients that do not take their answers. */
 #include "dispatcher/log.h"
+#include "dispatcher/secret.h"
 #include "server/admin.h"
 #include "server/admin_serve.h"
 #include "server/admin_socket.h"
@@ -206,13 +207,8 @@ static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
     daemon->api.config = config;
     daemon->api.clock = daemon->clock;
     daemon->api.dispatch = daemon->dispatch;
-    daemon->api.reader = store_reader_open(daemon->store);
-    if (daemon->api.reader == NULL) {
-        snprintf(error, error_bytes, "the store cannot be opened for reading: %s",
-                 store_error(daemon->store));
-        return false;
-    }
-    if (!start_tenants(daemon, error, error_bytes))
+    daemon->api.reader = store_reader_open(daemon->store, error, error_bytes);
+    if (daemon->api.reader == NULL || !start_tenants(daemon, error, error_bytes))
         return false;
     if (is_https(config) && (options.tls = http_tls_new(config->tls_cert_file, config->tls_key_file,
                                                         error, error_bytes)) == NULL)
@@ -246,6 +242,8 @@ static bool start(struct daemon *daemon, char *error, size_t error_bytes)
     raise_descriptor_limit();
     confine_memory();
     tree_set_up();
+    if (!secret_start(error, error_bytes))
+        return false;
     daemon->listener = http_listen(config->listen, is_https(config) ? "https" : "http", daemon->url,
                                    sizeof(daemon->url), error, error_bytes);
     if (daemon->listener < 0 || !confine_user(config->user, config->data, error, error_bytes) ||

@@ -199,9 +199,9 @@ enum store_result store_open_sqlite(const struct store_options *options, struct 
 enum store_result store_open_memory(struct store **store);
 void store_close(struct store *store); /* NULL is fine. Close all readers first. */
 
-/* A reader of an open store; NULL for want of resources. Memory back-end: same thread as the writer
- * only. */
-struct store_reader *store_reader_open(struct store *store);
+/* A reader of an open store; NULL for want of resources, and `error` (of error_bytes, which may be
+ * 0) says what is wrong. Memory back-end: same thread as the writer only. */
+struct store_reader *store_reader_open(struct store *store, char *error, size_t error_bytes);
 void store_reader_close(struct store_reader *reader);
 
 /* The last failure of this store, or of this reader, in words, for the log; never NULL. Valid until

@@ -243,9 +243,11 @@ static void memory_tend(struct store *store)
     (void)store; /* nothing grows that a commit does not free */
 }
 
-static struct store_reader *memory_reader_open(struct store *store)
+static struct store_reader *memory_reader_open(struct store *store, char *error, size_t error_bytes)
 {
     (void)store;
+    (void)error;
+    (void)error_bytes;
     return store_alloc(sizeof(struct store_reader));
 }
 

@@ -21,7 +21,7 @@ typedef bool store_visit_recover(void *ctx, const struct store_webhook *row, boo
 
 struct store_ops {
     void (*close)(struct store *);
-    struct store_reader *(*reader_open)(struct store *);
+    struct store_reader *(*reader_open)(struct store *, char *error, size_t error_bytes);
     void (*reader_close)(struct store_reader *);
 
     enum store_result (*begin)(struct store *);

@@ -28,9 +28,9 @@ const char *store_reader_error(const struct store_reader *reader)
     return reader->error;
 }
 
-struct store_reader *store_reader_open(struct store *store)
+struct store_reader *store_reader_open(struct store *store, char *error, size_t error_bytes)
 {
-    struct store_reader *reader = store->ops->reader_open(store);
+    struct store_reader *reader = store->ops->reader_open(store, error, error_bytes);
     if (reader == NULL)
         return NULL;
     reader->ops = store->ops;

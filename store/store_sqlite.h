@@ -234,7 +234,7 @@ enum store_result sqlite_delivery_visit(struct sqlite_reader *r, struct store_by
                                         int64_t key, const uint64_t *salt,
                                         store_visit_delivery *visit, void *ctx, bool *go_on);
 
-struct store_reader *sqlite_reader_open(struct store *store);
+struct store_reader *sqlite_reader_open(struct store *store, char *error, size_t error_bytes);
 void sqlite_reader_close(struct store_reader *reader);
 enum store_result sqlite_webhook_get(struct store_reader *reader, struct store_bytes org,
                                      struct store_bytes id, store_visit_webhook *visit, void *ctx);

@@ -11,11 +11,12 @@
  * Refuses: to write. The file is opened read-only, and the connection never checkpoints. */
 #include "store/store_sqlite.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { READER_WAIT_MS = 500 };
 
-struct store_reader *sqlite_reader_open(struct store *store)
+struct store_reader *sqlite_reader_open(struct store *store, char *error, size_t error_bytes)
 {
     struct sqlite_reader *r = store_alloc(sizeof *r);
     if (sqlite_connect(sqlite_of(store)->path, SQLITE_OPEN_READONLY, &r->db) == SQLITE_OK &&
@@ -23,6 +24,9 @@ struct store_reader *sqlite_reader_open(struct store *store)
         sqlite3_busy_timeout(r->db, READER_WAIT_MS);
         return &r->base;
     }
+    /* Without a connection, which is for want of memory, the text says that. */
+    snprintf(error, error_bytes, "the store cannot be opened for reading: %s (SQLite %d)",
+             sqlite3_errmsg(r->db), sqlite3_extended_errcode(r->db));
     sqlite_reader_close(&r->base);
     return NULL;
 }

@@ -122,7 +122,7 @@ static bool take(void *context, const struct store_delivery *row)
 static struct found deliveries(struct bench *bench, enum delivery_state state)
 {
     struct found found = {.count = 0};
-    struct store_reader *reader = store_reader_open(bench->store);
+    struct store_reader *reader = store_reader_open(bench->store, NULL, 0);
     struct store_delivery_filter filter = {.org = {"dev0", 4}, .state = (int)state, .limit = 5000};
     assert_int_equal(store_delivery_list(reader, &filter, take, &found), STORE_OK);
     store_reader_close(reader);

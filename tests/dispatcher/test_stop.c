@@ -103,7 +103,7 @@ static void a_change_that_is_committed_last_is_answered_so(void **state)
 
     assert_int_equal(sem_trywait(&over), 0); /* answered, once */
     assert_int_equal(sem_trywait(&over), -1);
-    struct store_reader *reader = store_reader_open(store);
+    struct store_reader *reader = store_reader_open(store, NULL, 0);
     assert_int_equal(store_webhook_get(reader, (struct store_bytes){"dev0", 4},
                                        (struct store_bytes){"aaaaaaaa", 8}, seen, NULL),
                      STORE_NOT_FOUND);

@@ -52,7 +52,7 @@ static int setup(void **state)
     struct bench *bench = hook_alloc(sizeof(*bench));
     struct dispatch *dispatch = bench->dispatch = hook_alloc(sizeof(*dispatch));
     assert_int_equal(store_open_memory(&bench->store), STORE_OK);
-    bench->reader = store_reader_open(bench->store);
+    bench->reader = store_reader_open(bench->store, NULL, 0);
     bench->clock = clock_virtual((struct instant){0, 0}, "");
     dispatch->options = (struct dispatch_options){
         .store = bench->store, .clock = bench->clock, .retention_ms = 60000};

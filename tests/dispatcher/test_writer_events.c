@@ -91,7 +91,7 @@ static int setup(void **state)
     bench->other = add_watcher(bench->store, "watcher2", "dev0");
     bench->stranger = add_watcher(bench->store, "stranger", "dev1");
     assert_int_equal(store_commit(bench->store, (struct instant){0, 0}, ""), STORE_OK);
-    bench->reader = store_reader_open(bench->store);
+    bench->reader = store_reader_open(bench->store, NULL, 0);
     bench->clock = clock_virtual((struct instant){0, 0}, "");
     struct dispatch *dispatch = bench->dispatch = hook_alloc(sizeof(*dispatch));
     dispatch->options = options(bench);

@@ -246,6 +246,28 @@ describe('the socket', () => {
   });
 });
 
+describe('a daemon that stands still', { skip: process.env.TEST_SCALE === 'full' ? false : 'takes more than a minute: TEST_SCALE=full' }, () => {
+  proves('is given up, asked or not even let in', { timeout: 120000 }, async () => {
+    const daemon = await startDaemon();
+    const waiting = [];
+    const list = () => admin(daemon.data, ['org', 'list'], { ms: 75000 });
+    daemon.child.kill('SIGSTOP');
+    try {
+      const asked = await list();
+      assert.deepEqual([asked.code, asked.stdout], [1, '']);
+      assert.match(asked.stderr, /took the request and did not answer/);
+      for (let n = 0; n < 20; n++) waiting.push(net.connect(socketOf(daemon.data)).on('error', () => {}));
+      const refused = await list();
+      assert.deepEqual([refused.code, refused.stdout], [1, '']);
+      assert.match(refused.stderr, /in use|another/);
+    } finally {
+      for (const socket of waiting) socket.destroy();
+      daemon.child.kill('SIGCONT');
+      await daemon.end();
+    }
+  });
+});
+
 describe('the command line', () => {
   const run = (...words) => runToEnd(['admin', ...words]);
 

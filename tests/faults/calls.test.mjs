@@ -19,7 +19,9 @@ import { within } from '../e2e/lib/wait.mjs';
 
 const SCALE = process.env.TEST_SCALE ?? 'plain';
 const CALLS = { quick: 1, plain: 3, full: 40 }[SCALE];
-const OPTIONS = { quick: 2, plain: 40, full: 40 }[SCALE]; // of libcurl, each set once for a handle
+const MORE = { quick: 2, plain: 40, full: 40 }[SCALE];
+/** Where more than the first are calls of their own: libcurl's options, each set once for a handle; lines of the log, and wakes. */
+const VARIED = new Set(['curl_easy_setopt', 'write']);
 const STEP = { quick: 7, plain: 1, full: 1 }[SCALE];
 const COMMANDS = path.join(path.dirname(BINARY), 'revhook_calls');
 
@@ -79,6 +81,9 @@ async function runDaemon(receiver, kind, n) {
     if (kind === 'syscall' && injected) assert.match(daemon.stderr, /confined.*(kernel|rule)/, `${what}: no reason given`);
     if (injected && !GOES_ON.has(kind)) await assertKept(daemon, accepted);
     return injected;
+  } catch (error) {
+    error.message = `call ${what}: ${error.message}\n${daemon.stderrTail()}`;
+    throw error;
   } finally {
     daemon.child?.kill('SIGKILL');
     fs.rmSync(path.dirname(daemon.data), { recursive: true, force: true });
@@ -103,7 +108,7 @@ test('a call that is refused to the daemon', { timeout: 3600000 }, async (t) => 
   try {
     for (const kind of KINDS) {
       let n = 0;
-      while (n < (kind === 'curl_easy_setopt' ? OPTIONS : CALLS) && (await runDaemon(receiver, kind, n + 1))) n++;
+      while (n < (VARIED.has(kind) ? MORE : CALLS) && (await runDaemon(receiver, kind, n + 1))) n++;
       kinds += n > 0;
       injected += n;
     }

@@ -149,7 +149,7 @@ static void read_store(struct store *store, bool by_cells)
         bool more;
         store_pending_after(store, webhook, INT64_MIN, 0, 100, see_pending, &seen, &more);
     }
-    struct store_reader *reader = store_reader_open(store);
+    struct store_reader *reader = store_reader_open(store, NULL, 0);
     if (reader != NULL) {
         read_lists(reader, by_cells);
         accept_one(store, reader, by_cells);

@@ -26,7 +26,7 @@ static int set_up(void **state)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
     assert_int_equal(store_open_memory(&bench->store), STORE_OK);
-    bench->reader = store_reader_open(bench->store);
+    bench->reader = store_reader_open(bench->store, NULL, 0);
     tenants_init(&bench->tenants, "dev-token", 8000, 0);
     *state = bench;
     return 0;

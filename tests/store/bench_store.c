@@ -225,7 +225,7 @@ int main(int argc, char **argv)
     lives(store, events, 200);
     lives(store, events, 1000);
     queue(store, events);
-    struct store_reader *reader = store_reader_open(store);
+    struct store_reader *reader = store_reader_open(store, NULL, 0);
     lists(store, reader);
     store_reader_close(reader);
     store_close(store);

@@ -63,7 +63,7 @@ static inline void world_open(struct world *w)
         w->sqlite ? world_try_open(w, &w->store, error) : store_open_memory(&w->store);
     if (result != STORE_OK)
         fail_msg("open: %s", error);
-    w->reader = store_reader_open(w->store);
+    w->reader = store_reader_open(w->store, NULL, 0);
     assert_non_null(w->reader);
 }
 

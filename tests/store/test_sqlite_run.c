@@ -167,7 +167,7 @@ struct side {
 static void *read_aside(void *ctx)
 {
     struct side *side = ctx;
-    struct store_reader *reader = store_reader_open(side->store);
+    struct store_reader *reader = store_reader_open(side->store, NULL, 0);
     while (reader != NULL && !__atomic_load_n(&side->stop, __ATOMIC_ACQUIRE)) {
         struct keys keys = {.count = 0};
         struct store_delivery_filter filter = {

@@ -32,7 +32,7 @@ struct observer {
 void observe_begin(struct world *world)
 {
     world->observer = hook_alloc(sizeof(*world->observer));
-    world->observer->reader = store_reader_open(world->store);
+    world->observer->reader = store_reader_open(world->store, NULL, 0);
 }
 
 void observe_end(struct world *world)

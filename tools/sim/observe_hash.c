@@ -40,7 +40,7 @@ static bool mix_webhook(void *context, const struct store_webhook *row)
 
 uint64_t observe_hash(struct world *world)
 {
-    struct store_reader *reader = store_reader_open(world->store);
+    struct store_reader *reader = store_reader_open(world->store, NULL, 0);
     uint64_t hash = 1;
     struct store_delivery_filter filter = {.org = ORG, .state = -1, .limit = UINT32_MAX};
     store_webhook_list(reader, ORG, mix_webhook, &hash);
