@@ -173,7 +173,6 @@ void loop_step(struct sender_thread *thread, struct core_event *event)
 
 void loop_young_begins(struct sender_thread *thread, struct post *post)
 {
-    post->young = true;
     post->young_next = NULL;
     post->young_prev = thread->young_last;
     if (thread->young_last)
@@ -183,11 +182,11 @@ void loop_young_begins(struct sender_thread *thread, struct post *post)
     thread->young_last = post;
 }
 
-static void young_leaves(struct sender_thread *thread, struct post *post)
+/* Before the core is told, which knows it as a young one until then. */
+static void young_leaves(struct sender_thread *thread, const struct post *post)
 {
-    if (!post->young)
+    if (!post->delivery->young)
         return;
-    post->young = false;
     if (post->young_prev)
         post->young_prev->young_next = post->young_next;
     else

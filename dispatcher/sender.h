@@ -23,8 +23,7 @@ struct post {
     struct delivery *delivery;     /* NULL: a verify request */
     int64_t webhook;
     unsigned slot;                        /* the caller's */
-    bool young;                           /* the caller's: in its list of young ones, */
-    struct post *young_prev, *young_next; /* by these */
+    struct post *young_prev, *young_next; /* the caller's: its list of young ones */
     uint32_t verify_seq;
     mono_ms asked_at; /* of a verify request: the service's clock */
     char challenge[CHALLENGE_CHARS + 1];
