@@ -12,6 +12,7 @@ struct operation *operations_add(struct operations *operations, enum operation_k
     }
     struct operation *operation = &operations->at[operations->count++];
     *operation = (struct operation){.kind = kind};
+    operations->urgent |= kind == OPERATION_CHANGE || kind == OPERATION_REFILL;
     return operation;
 }
 

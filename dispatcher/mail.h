@@ -60,6 +60,7 @@ struct operation {
 struct operations {
     struct mail mail;
     unsigned sender;
+    bool urgent; /* something among it that somebody waits for: not records and notes alone */
     unsigned count, capacity;
     struct operation *at;
 };

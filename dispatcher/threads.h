@@ -29,6 +29,7 @@ struct writer {
     struct subscribers subscribers;
     struct mail *retained; /* operations whose commit failed, to be tried again; oldest first */
     struct mail *left;     /* taken from the mailbox and beyond what one transaction takes */
+    int linger_ms;         /* how long outcomes wait for company, see writer.c */
     struct reports *reports[SENDERS_MAX]; /* of this transaction, one a sender; NULL: none yet */
     struct store_target *targets;         /* room for one event's */
     uint32_t targets_capacity;

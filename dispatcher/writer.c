@@ -5,8 +5,10 @@
  * happens to webhooks and deliveries was decided by a sender's core.
  *
  * Happy path: take whatever waits, one transaction for all of it, one fsync; then hand what was
- * committed to the senders, and only then answer the clients. Nothing is delayed to gather more: a
- * batch forms by itself while the one before is committed.
+ * committed to the senders, and only then answer the clients. No request is delayed to gather more:
+ * a batch forms by itself while the one before is committed. But a few outcomes of attempts, for
+ * which nobody waits, linger for up to 2 ms, to share the next event's commit: one of their own
+ * would cost as much as that event's, and the event would wait for it.
  *
  * Failure: if the transaction fails (disk full, I/O) all of it is undone. What clients asked for is
  * answered "unavailable" and has not happened. What senders told has happened, out there, so it is
@@ -21,6 +23,8 @@
 #include <sys/prctl.h>
 
 #define RETRY_MS        200
+#define LINGER_MS       2
+#define OUTCOMES_ENOUGH 16 /* for a commit of their own at once */
 #define BATCH_MAILS_MAX 4096
 #define PURGE_EVERY_MS  60000
 #define PURGE_EVENTS    500
@@ -271,6 +275,35 @@ static void reseal(struct writer *writer)
         options->resealed(options->resealed_ctx);
 }
 
+/* Whether `mail` is worth a commit of its own, together with the `*outcomes` before it. */
+static bool is_enough(struct mail *mail, unsigned *outcomes)
+{
+    if (mail->kind != MAIL_OPERATIONS || operations_of(mail)->urgent)
+        return true;
+    *outcomes += operations_of(mail)->count;
+    return *outcomes >= OUTCOMES_ENOUGH;
+}
+
+/* What waits. If that is nothing but a few outcomes, also what comes after it until it is enough or
+ * time is up. */
+static struct mail *take(struct writer *writer)
+{
+    struct mail *mails = mailbox_take(&writer->mailbox), **end = &mails;
+    int64_t until = clock_span_ms() + writer->linger_ms;
+    unsigned outcomes = 0;
+    while (mails) {
+        for (; *end; end = &(*end)->next)
+            if (is_enough(*end, &outcomes))
+                return mails;
+        int64_t left_ms = until - clock_span_ms();
+        if (left_ms <= 0)
+            break;
+        mailbox_wait(&writer->mailbox, (int)left_ms);
+        *end = mailbox_take(&writer->mailbox);
+    }
+    return mails;
+}
+
 /* Takes what is to be committed next: what failed before, then what waits, but not more than a
  * bounded number at once. */
 static struct mail *gather(struct writer *writer)
@@ -279,7 +312,7 @@ static struct mail *gather(struct writer *writer)
     writer->retained = NULL;
     while (*end)
         end = &(*end)->next;
-    *end = writer->left ? writer->left : mailbox_take(&writer->mailbox);
+    *end = writer->left ? writer->left : take(writer);
     writer->left = NULL;
     unsigned count = 0;
     for (struct mail *mail = mails; mail; mail = mail->next) {
@@ -335,6 +368,7 @@ bool writer_recover(struct writer *writer, struct dispatch *dispatch, char *erro
                     size_t error_bytes)
 {
     writer->dispatch = dispatch;
+    writer->linger_ms = clock_is_virtual(dispatch->options.clock) ? 0 : LINGER_MS;
     if (!recover(writer, error, error_bytes)) {
         discard_reports(writer);
         return false;

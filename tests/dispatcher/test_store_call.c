@@ -1,8 +1,11 @@
-/* dispatch_store: the caller's function within the writer's transaction, in the writer alone: one
- * thread, no sender, the memory store, rounds by hand. */
+/* dispatch_store: the caller's function within the writer's transaction, and which mails wait for
+ * it. The writer alone: no sender, the memory store, rounds by hand. */
+#include "dispatcher/clock.h"
 #include "dispatcher/threads.h"
 #include "store/store_memory.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -144,12 +147,139 @@ static void a_dispatcher_that_stops_takes_none(void **state)
     assert_int_equal(orgs(bench), 1);
 }
 
+/* ---- outcomes wait for company ---- */
+
+#define LONG_MS 60000 /* until then nobody has waited without need */
+
+static struct operations *operations_new(void)
+{
+    struct operations *operations = hook_alloc(sizeof(*operations));
+    operations->mail.kind = MAIL_OPERATIONS;
+    return operations;
+}
+
+/* What a round of a sender told; only whether somebody waits for it counts here. */
+static void send_operations(struct bench *bench, bool urgent)
+{
+    struct operations *operations = operations_new();
+    operations->urgent = urgent;
+    dispatch_send(bench->dispatch, &bench->dispatch->writer.mailbox, &operations->mail);
+}
+
+struct late_call {
+    struct bench *bench;
+    struct making *making;
+};
+
+/* Calls when the writer has taken what was in its mailbox. */
+static void *call_late(void *argument)
+{
+    struct late_call *late = argument;
+    struct mailbox *mailbox = &late->bench->dispatch->writer.mailbox;
+    for (bool taken = false; !taken; sched_yield()) {
+        pthread_mutex_lock(&mailbox->lock);
+        taken = !mailbox->head;
+        pthread_mutex_unlock(&mailbox->lock);
+    }
+    dispatch_store(late->bench->dispatch, &late->making->call);
+    return NULL;
+}
+
+static void outcomes_share_the_commit_of_the_next_call(void **state)
+{
+    struct bench *bench = *state;
+    struct making making = making_of("one");
+    struct late_call late = {.bench = bench, .making = &making};
+    pthread_t thread;
+    int64_t began_ms = clock_span_ms();
+    bench->dispatch->writer.linger_ms = LONG_MS;
+    send_operations(bench, false);
+    send_operations(bench, false);
+    assert_int_equal(pthread_create(&thread, NULL, call_late, &late), 0);
+    writer_round(&bench->dispatch->writer);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(making.answered, 1);
+    assert_int_equal(bench->dispatch->counters.commits_total, 1);
+    assert_true(clock_span_ms() - began_ms < LONG_MS);
+}
+
+static void outcomes_alone_are_committed_when_time_is_up(void **state)
+{
+    struct bench *bench = *state;
+    bench->dispatch->writer.linger_ms = 1;
+    send_operations(bench, false);
+    writer_round(&bench->dispatch->writer);
+    assert_int_equal(bench->dispatch->counters.commits_total, 1);
+}
+
+static void what_somebody_waits_for_is_committed_at_once(void **state)
+{
+    struct bench *bench = *state;
+    struct making making = making_of("one");
+    int64_t began_ms = clock_span_ms();
+    bench->dispatch->writer.linger_ms = LONG_MS;
+    send_operations(bench, true);
+    writer_round(&bench->dispatch->writer);
+    send_operations(bench, false);
+    dispatch_store(bench->dispatch, &making.call);
+    writer_round(&bench->dispatch->writer);
+    assert_int_equal(making.answered, 1);
+    assert_int_equal(bench->dispatch->counters.commits_total, 2);
+    assert_true(clock_span_ms() - began_ms < LONG_MS);
+}
+
+static void enough_outcomes_wait_for_nothing(void **state)
+{
+    struct bench *bench = *state;
+    struct store_webhook row = {.id = {"w", 1}, .status.state = WEBHOOK_ACTIVE};
+    assert_int_equal(store_begin(bench->store), STORE_OK);
+    assert_int_equal(store_webhook_insert(bench->store, &row), STORE_OK);
+    assert_int_equal(store_commit(bench->store, (struct instant){0, 0}, ""), STORE_OK);
+    int64_t began_ms = clock_span_ms();
+    bench->dispatch->writer.linger_ms = LONG_MS;
+    for (unsigned n = 0; n < 2; n++) { /* each of the two alone would wait */
+        struct operations *operations = operations_new();
+        for (unsigned i = 0; i < 8; i++)
+            operations_add(operations, OPERATION_NOTE)->webhook = row.key;
+        dispatch_send(bench->dispatch, &bench->dispatch->writer.mailbox, &operations->mail);
+    }
+    writer_round(&bench->dispatch->writer);
+    assert_int_equal(bench->dispatch->counters.commits_total, 1);
+    assert_true(clock_span_ms() - began_ms < LONG_MS);
+}
+
+static void nobody_waits_for_records_and_notes_alone(void **state)
+{
+    (void)state;
+    static const bool urgent[] = {[OPERATION_RECORD] = false,
+                                  [OPERATION_CHANGE] = true,
+                                  [OPERATION_NOTE] = false,
+                                  [OPERATION_REFILL] = true};
+    for (enum operation_kind kind = OPERATION_RECORD; kind <= OPERATION_REFILL; kind++) {
+        struct operations *operations = hook_alloc(sizeof(*operations));
+        operations_add(operations, OPERATION_RECORD);
+        operations_add(operations, kind);
+        assert_int_equal(operations->urgent, urgent[kind]);
+        operations_add(operations, OPERATION_NOTE);
+        assert_int_equal(operations->urgent, urgent[kind]);
+        operations_free(operations);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(two_calls_are_one_transaction, setup, teardown),
         cmocka_unit_test_setup_teardown(what_fails_has_not_happened, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dispatcher_that_stops_takes_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(outcomes_share_the_commit_of_the_next_call, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(outcomes_alone_are_committed_when_time_is_up, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_somebody_waits_for_is_committed_at_once, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(enough_outcomes_wait_for_nothing, setup, teardown),
+        cmocka_unit_test(nobody_waits_for_records_and_notes_alone),
     };
     return cmocka_run_group_tests_name("store calls", tests, NULL, NULL);
 }
