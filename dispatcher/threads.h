@@ -40,10 +40,11 @@ struct writer {
     unsigned random_left;
     mono_ms purge_at;
     int64_t failing_since_ms; /* clock_span_ms of the first commit that failed; 0: none */
+    bool untended;            /* the last step of the store's house-keeping failed */
     int64_t done;             /* mails that this round finished: leaves quiet at its end */
     struct reseal_step reseal;
-    bool resealing;
-    uint64_t resealed; /* webhooks in this walk */
+    bool resealing, reseal_stuck; /* stuck: the last step failed, and is tried again later */
+    uint64_t resealed;            /* webhooks in this walk */
     bool stopping;
 };
 
@@ -130,6 +131,20 @@ enum store_result writer_operations(struct writer *writer, struct operations *op
 
 /* After the commit: traces the attempts that are recorded now. */
 void writer_trace(const struct operations *operations);
+
+/* ---- writer_tend.c: between transactions ---- */
+
+#define PURGE_EVERY_MS 60000
+
+/* A step of the store's house-keeping. What fails is only told, and once until it succeeds: nothing
+ * that was committed depends on it. */
+void writer_tend(struct writer *writer);
+/* Removes events past their retention in small steps, each a transaction of its own, so that nobody
+ * waits for long; under the virtual clock all at once, so that they are gone when the clock has
+ * moved. */
+void writer_purge(struct writer *writer);
+/* One step of a walk that dispatch_reseal asked for. */
+void writer_reseal(struct writer *writer);
 
 /* ---- recover.c ---- */
 

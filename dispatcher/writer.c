@@ -26,8 +26,6 @@
 #define LINGER_MS       2
 #define OUTCOMES_ENOUGH 16 /* for a commit of their own at once */
 #define BATCH_MAILS_MAX 4096
-#define PURGE_EVERY_MS  60000
-#define PURGE_EVENTS    500
 
 struct reports *writer_reports(struct writer *writer, int64_t webhook)
 {
@@ -212,69 +210,6 @@ static void failed(struct writer *writer, struct mail *mails)
     send_reports(writer);
 }
 
-/* Removes one step of the events past their retention; true if there are more. */
-static bool purge_step(struct writer *writer, struct instant now)
-{
-    struct dispatch *dispatch = writer->dispatch;
-    struct store *store = dispatch->options.store;
-    unsigned removed = 0;
-    if (store_begin(store) != STORE_OK)
-        return false;
-    if (store_purge(store, now.wall - dispatch->options.retention_ms * 1000, now.mono, PURGE_EVENTS,
-                    &removed) != STORE_OK ||
-        store_commit(store, now, clock_boot(dispatch->options.clock)) != STORE_OK) {
-        store_rollback(store);
-        return false;
-    }
-    if (removed > 0)
-        LOG(events_removed, LOG_NUMBER("events", removed));
-    return removed == PURGE_EVENTS;
-}
-
-/* Events past their retention go in small steps, each a transaction of its own, so that nobody
- * waits for long; under the virtual clock all at once, so that they are gone when the clock has
- * moved. */
-static void purge(struct writer *writer)
-{
-    struct clock *clock = writer->dispatch->options.clock;
-    struct instant now = clock_now(clock);
-    if (now.mono < writer->purge_at)
-        return;
-    bool more = purge_step(writer, now);
-    while (more && clock_is_virtual(clock))
-        more = purge_step(writer, now);
-    writer->purge_at = more ? now.mono : now.mono + PURGE_EVERY_MS;
-}
-
-/* One step of a walk that was asked for. */
-static void reseal(struct writer *writer)
-{
-    struct dispatch *dispatch = writer->dispatch;
-    const struct dispatch_options *options = &dispatch->options;
-    if (atomic_exchange(&dispatch->reseal, false)) {
-        writer->resealing = true;
-        writer->reseal = (struct reseal_step){0};
-        writer->resealed = 0;
-    }
-    if (!writer->resealing)
-        return;
-    enum store_result result =
-        reseal_step(options->store, options->clock, options->sealer, &writer->reseal);
-    if (result != STORE_OK) {
-        /* Without space it is tried again; a secret that does not open stays so. */
-        writer->resealing = result != STORE_CORRUPT;
-        return;
-    }
-    writer->resealed += writer->reseal.resealed;
-    if (!writer->reseal.done)
-        return;
-    writer->resealing = false;
-    LOG(resealed, LOG_NUMBER("webhooks", (int64_t)writer->resealed),
-        LOG_NUMBER("key", sealer_version(options->sealer)));
-    if (options->resealed)
-        options->resealed(options->resealed_ctx);
-}
-
 /* Whether `mail` is worth a commit of its own, together with the `*outcomes` before it. */
 static bool is_enough(struct mail *mail, unsigned *outcomes)
 {
@@ -327,7 +262,7 @@ static struct mail *gather(struct writer *writer)
 
 static int wait_ms(const struct writer *writer)
 {
-    if (writer->retained || writer->failing_since_ms != 0)
+    if (writer->retained || writer->failing_since_ms != 0 || writer->reseal_stuck)
         return RETRY_MS;
     if (writer->resealing)
         return 0;
@@ -345,12 +280,12 @@ void writer_round(struct writer *writer)
             committed(writer, mails);
         else
             failed(writer, mails);
-        store_tend(writer->dispatch->options.store);
+        writer_tend(writer);
     }
     if (!writer->retained)
-        purge(writer);
+        writer_purge(writer);
     if (!writer->retained && writer->failing_since_ms == 0)
-        reseal(writer);
+        writer_reseal(writer);
     quiet_leave(&writer->dispatch->quiet, writer->done);
     writer->done = 0;
 }

@@ -352,8 +352,8 @@ enum store_result store_open_count(struct store *store, uint64_t *count)
     return store->ops->open_count(store, count);
 }
 
-void store_tend(struct store *store)
+enum store_result store_tend(struct store *store)
 {
     assert(!store->writing && !store->visiting);
-    store->ops->tend(store);
+    return store->ops->tend(store);
 }

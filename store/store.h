@@ -336,8 +336,8 @@ enum store_result store_scrub(struct store *store);
 /* ---- after a commit, writing thread ---- */
 
 /* A step of house-keeping that is due after commits (SQLite: a short passive checkpoint when the
- * log has grown). */
-void store_tend(struct store *store);
+ * log has grown, new rows brought into the lists). What fails is as it was and due again. */
+enum store_result store_tend(struct store *store);
 
 /* ---- reading ---- */
 

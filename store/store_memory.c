@@ -238,9 +238,10 @@ static void memory_close(struct store *store)
     free(m);
 }
 
-static void memory_tend(struct store *store)
+static enum store_result memory_tend(struct store *store)
 {
     (void)store; /* nothing grows that a commit does not free */
+    return STORE_OK;
 }
 
 static struct store_reader *memory_reader_open(struct store *store, char *error, size_t error_bytes)

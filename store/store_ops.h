@@ -74,7 +74,7 @@ struct store_ops {
     /* Visits deleted webhooks too; the front keeps them from the caller. */
     enum store_result (*recover)(struct store *, store_visit_recover *visit, void *ctx);
     enum store_result (*open_count)(struct store *, uint64_t *count);
-    void (*tend)(struct store *);
+    enum store_result (*tend)(struct store *);
 
     enum store_result (*webhook_get)(struct store_reader *, struct store_bytes org,
                                      struct store_bytes id, store_visit_webhook *visit, void *ctx);

@@ -157,25 +157,28 @@ int sqlite_note_log(void *ctx, sqlite3 *db, const char *schema, int pages)
     return SQLITE_OK;
 }
 
-static void checkpoint(struct sqlite_store *s)
+/* What fails stays in the log, and the next step tries again. */
+static enum store_result checkpoint(struct sqlite_store *s)
 {
-    if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)
-        sqlite_write_failed(
-            s); /* only told: the log keeps what it has, the next step tries again */
     s->log_pages_tended = s->log_pages;
+    if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
+        return STORE_OK;
+    return sqlite_write_failed(s);
 }
 
 /* The log begins again from its start by itself once all of it has been carried over and no reader
  * needs it; the number of its pages falls then. While a reader stands in the way it goes on
  * growing, and is tried again after the next 4 MiB. */
-static void sqlite_tend(struct store *store)
+static enum store_result sqlite_tend(struct store *store)
 {
     struct sqlite_store *s = sqlite_of(store);
+    enum store_result carried = STORE_OK;
     if (s->log_pages < s->log_pages_tended)
         s->log_pages_tended = 0;
     if (s->log_pages - s->log_pages_tended >= LOG_PAGES_STEP)
-        checkpoint(s);
-    sqlite_list_step(s);
+        carried = checkpoint(s);
+    enum store_result listed = sqlite_list_step(s);
+    return carried != STORE_OK ? carried : listed;
 }
 
 /* ---- life ---- */

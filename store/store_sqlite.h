@@ -176,7 +176,7 @@ int sqlite_note_log(void *ctx, sqlite3 *db, const char *schema, int pages);
 
 /* Brings the next deliveries into delivery_by_state, and the next events into event_of_type, if
  * there are enough of them. Outside of a transaction. */
-void sqlite_list_step(struct sqlite_store *s);
+enum store_result sqlite_list_step(struct sqlite_store *s);
 
 /* The other ops. */
 enum store_result sqlite_webhook_insert(struct store *store, struct store_webhook *row);

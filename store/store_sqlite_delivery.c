@@ -298,24 +298,29 @@ static enum store_result bring(struct sqlite_store *s, enum sqlite_write rows,
 /* A step of its own size while the new ones do not outgrow it; otherwise half of what waits, so
  * that readers never have more to look through than twice the largest transaction. A step that
  * fails is rolled back and tried again after the next commit. */
-static void bring_next(struct sqlite_store *s, enum sqlite_write rows, enum sqlite_write note,
-                       int64_t *brought, int64_t waiting, int64_t step)
+static enum store_result bring_next(struct sqlite_store *s, enum sqlite_write rows,
+                                    enum sqlite_write note, int64_t *brought, int64_t waiting,
+                                    int64_t step)
 {
     if (waiting / 2 > step)
         step = waiting / 2;
-    if (bring(s, rows, note, *brought, *brought + step) == STORE_OK)
+    enum store_result result = bring(s, rows, note, *brought, *brought + step);
+    if (result == STORE_OK)
         *brought += step;
     else if (!sqlite3_get_autocommit(s->db))
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    return result;
 }
 
-void sqlite_list_step(struct sqlite_store *s)
+enum store_result sqlite_list_step(struct sqlite_store *s)
 {
+    enum store_result listed = STORE_OK, typed = STORE_OK;
     int64_t deliveries = s->next_delivery - 1 - s->listed, events = s->next_event - 1 - s->typed;
     if (deliveries >= s->list_step + s->list_lag)
-        bring_next(s, WRITE_LIST, WRITE_LISTED, &s->listed, deliveries, s->list_step);
+        listed = bring_next(s, WRITE_LIST, WRITE_LISTED, &s->listed, deliveries, s->list_step);
     if (events >= s->type_step)
-        bring_next(s, WRITE_TYPE, WRITE_TYPED, &s->typed, events, s->type_step);
+        typed = bring_next(s, WRITE_TYPE, WRITE_TYPED, &s->typed, events, s->type_step);
+    return listed != STORE_OK ? listed : typed;
 }
 
 /* ---- purge ---- */

@@ -87,10 +87,10 @@ enum store_result sqlite_scrub(struct store *store)
 {
     struct sqlite_store *s = sqlite_of(store);
     static const char sql[] =
-        "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; BEGIN IMMEDIATE;"
+        "PRAGMA secure_delete = ON; BEGIN IMMEDIATE;"
         "CREATE TEMP TABLE scrubbed AS SELECT * FROM webhook;"
         "DELETE FROM webhook; INSERT INTO webhook SELECT * FROM scrubbed; COMMIT;"
-        "DROP TABLE temp.scrubbed; PRAGMA secure_delete = OFF; PRAGMA temp_store = DEFAULT;"
+        "DROP TABLE temp.scrubbed; PRAGMA secure_delete = OFF;"
         "PRAGMA wal_checkpoint(TRUNCATE)";
     if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK)
         return STORE_OK;

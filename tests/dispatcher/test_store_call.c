@@ -3,6 +3,7 @@
 #include "dispatcher/clock.h"
 #include "dispatcher/threads.h"
 #include "store/store_memory.h"
+#include "tests/lib/sealer.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -231,7 +232,7 @@ static void what_somebody_waits_for_is_committed_at_once(void **state)
 static void enough_outcomes_wait_for_nothing(void **state)
 {
     struct bench *bench = *state;
-    struct store_webhook row = {.id = {"w", 1}, .status.state = WEBHOOK_ACTIVE};
+    struct store_webhook row = {.id = {"w", 1}, .org = {"o", 1}, .status.state = WEBHOOK_ACTIVE};
     assert_int_equal(store_begin(bench->store), STORE_OK);
     assert_int_equal(store_webhook_insert(bench->store, &row), STORE_OK);
     assert_int_equal(store_commit(bench->store, (struct instant){0, 0}, ""), STORE_OK);
@@ -266,6 +267,25 @@ static void nobody_waits_for_records_and_notes_alone(void **state)
     }
 }
 
+/* ---- between commits ---- */
+
+static void resealing_that_fails_waits_and_goes_on(void **state)
+{
+    struct bench *bench = *state;
+    struct writer *writer = &bench->dispatch->writer;
+    struct making making = making_of("one");
+    bench->dispatch->options.sealer = test_sealer();
+    atomic_store(&bench->dispatch->reseal, true);
+    send_operations(bench, true);
+    store_memory_fail(bench->store, 2, 1, STORE_FULL); /* behind the commit's begin and end */
+    writer_round(writer);
+    assert_int_equal(bench->dispatch->counters.commits_total, 1);
+    assert_true(writer->resealing && writer->reseal_stuck);
+    dispatch_store(bench->dispatch, &making.call); /* wakes it */
+    writer_round(writer);
+    assert_false(writer->resealing || writer->reseal_stuck);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +299,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_somebody_waits_for_is_committed_at_once, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(enough_outcomes_wait_for_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(resealing_that_fails_waits_and_goes_on, setup, teardown),
         cmocka_unit_test(nobody_waits_for_records_and_notes_alone),
     };
     return cmocka_run_group_tests_name("store calls", tests, NULL, NULL);

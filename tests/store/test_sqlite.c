@@ -60,26 +60,39 @@ static void files_are_private(void **state)
     assert_int_equal(rmdir(inner), 0);
 }
 
+static void assert_settings(sqlite3 *db, bool readonly)
+{
+    int no_checkpoint = 0;
+    assert_text(db, "PRAGMA journal_mode", "wal");
+    assert_int_equal(ask(db, "PRAGMA synchronous"), 2); /* FULL */
+    assert_int_equal(ask(db, "PRAGMA temp_store"), 2);  /* MEMORY: no file outside the folder */
+    assert_int_equal(ask(db, "PRAGMA page_size"), 8192);
+    assert_int_equal(ask(db, "PRAGMA wal_autocheckpoint"), 0);
+    assert_int_equal(ask(db, "PRAGMA mmap_size"), 0);
+    assert_int_equal(ask(db, "PRAGMA secure_delete"), 0);
+    assert_int_equal(sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, -1, &no_checkpoint),
+                     SQLITE_OK);
+    assert_int_equal(no_checkpoint, 1);
+    assert_int_equal(sqlite3_db_readonly(db, "main"), readonly);
+    assert_int_equal(ask(db, "PRAGMA application_id"), STORE_APPLICATION_ID);
+    assert_int_equal(ask(db, "PRAGMA user_version"), STORE_SCHEMA_VERSION);
+}
+
 static void settings_are_as_they_must_be(void **state)
 {
     struct world *w = *state;
-    sqlite3 *db[] = {connection(w), ((struct sqlite_reader *)w->reader)->db};
-    for (int i = 0; i < 2; i++) {
-        int no_checkpoint = 0;
-        assert_text(db[i], "PRAGMA journal_mode", "wal");
-        assert_int_equal(ask(db[i], "PRAGMA synchronous"), 2); /* FULL */
-        assert_int_equal(ask(db[i], "PRAGMA page_size"), 8192);
-        assert_int_equal(ask(db[i], "PRAGMA wal_autocheckpoint"), 0);
-        assert_int_equal(ask(db[i], "PRAGMA mmap_size"), 0);
-        assert_int_equal(ask(db[i], "PRAGMA secure_delete"), 0);
-        assert_int_equal(
-            sqlite3_db_config(db[i], SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, -1, &no_checkpoint),
-            SQLITE_OK);
-        assert_int_equal(no_checkpoint, 1);
-        assert_int_equal(sqlite3_db_readonly(db[i], "main"), i);
-        assert_int_equal(ask(db[i], "PRAGMA application_id"), STORE_APPLICATION_ID);
-        assert_int_equal(ask(db[i], "PRAGMA user_version"), STORE_SCHEMA_VERSION);
-    }
+    assert_settings(connection(w), false);
+    assert_settings(((struct sqlite_reader *)w->reader)->db, true);
+}
+
+static void scrubbing_leaves_the_settings_as_they_were(void **state)
+{
+    struct world *w = *state;
+    begin(w);
+    add_webhook(w, WEBHOOK_ACTIVE);
+    commit(w);
+    assert_int_equal(store_scrub(w->store), STORE_OK);
+    assert_settings(connection(w), false);
 }
 
 static void second_open_is_refused(void **state)
@@ -287,11 +300,17 @@ static void answers_are_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ONE(files_are_private),       ONE(settings_are_as_they_must_be),
-        ONE(second_open_is_refused),  ONE(wrong_directories_are_refused),
-        ONE(newer_schema_is_refused), ONE(foreign_database_is_refused),
-        ONE(damaged_file_is_refused), ONE(unknown_words_are_told),
-        ONE(file_reads_in_words),     ONE(replaced_secret_is_overwritten),
+        ONE(files_are_private),
+        ONE(scrubbing_leaves_the_settings_as_they_were),
+        ONE(settings_are_as_they_must_be),
+        ONE(second_open_is_refused),
+        ONE(wrong_directories_are_refused),
+        ONE(newer_schema_is_refused),
+        ONE(foreign_database_is_refused),
+        ONE(damaged_file_is_refused),
+        ONE(unknown_words_are_told),
+        ONE(file_reads_in_words),
+        ONE(replaced_secret_is_overwritten),
         ONE(answers_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

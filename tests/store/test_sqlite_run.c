@@ -154,6 +154,24 @@ static void full_disk_passes(void **state)
     assert_int_equal(pending(w, webhook).count, kept + 1);
 }
 
+static void step_that_fails_is_told_and_comes_again(void **state)
+{
+    struct world *w = *state;
+    begin(w);
+    accept_one(w, add_webhook(w, WEBHOOK_ACTIVE), 50);
+    commit(w);
+    ((struct sqlite_store *)w->store)->type_step = 1; /* one event is enough */
+    assert_int_equal(sqlite3_exec(connection(w), "PRAGMA query_only = ON", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(store_tend(w->store), STORE_FAILED);
+    assert_non_null(strstr(store_error(w->store), "readonly"));
+    assert_int_equal(sqlite3_exec(connection(w), "PRAGMA query_only = OFF", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(ask(connection(w), "SELECT count(*) FROM event_of_type"), 0);
+    assert_int_equal(store_tend(w->store), STORE_OK);
+    assert_int_equal(ask(connection(w), "SELECT count(*) FROM event_of_type"), 1);
+}
+
 /* ---- readers beside the writer ---- */
 
 struct side {
@@ -299,9 +317,13 @@ static void kill_loses_nothing_that_was_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ONE(every_statement_uses_an_index),  ONE(log_begins_again),
-        ONE(walk_gives_up_and_merges),       ONE(full_disk_passes),
-        ONE(readers_see_whole_transactions), ONE(kill_loses_nothing_that_was_told),
+        ONE(every_statement_uses_an_index),
+        ONE(log_begins_again),
+        ONE(walk_gives_up_and_merges),
+        ONE(full_disk_passes),
+        ONE(step_that_fails_is_told_and_comes_again),
+        ONE(readers_see_whole_transactions),
+        ONE(kill_loses_nothing_that_was_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

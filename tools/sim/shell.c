@@ -301,7 +301,8 @@ static void start_process(struct world *world)
     }
     world->running = WRITER;
     if (!writer_recover(&dispatch->writer, dispatch, error, sizeof(error)))
-        abort(); /* reading memory does not fail */
+        abort();                    /* reading memory does not fail */
+    dispatch->writer.linger_ms = 0; /* its rounds come late by themselves, see delay() */
     world->running = -1;
 }
 
