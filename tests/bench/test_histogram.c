@@ -127,7 +127,7 @@ static void test_sample(void **state)
 static void test_ratio_is_taken_round_by_round(void **state)
 {
     (void)state;
-    const double a[] = {10, 40, 9}, b[] = {20, 80, 0};
+    const double a[] = {8, 40, 10}, b[] = {16, 80, 0};
     struct sample top = sample_of(a, 3), bottom = sample_of(b, 3), ratio;
     ratio = sample_ratio(&top, &bottom);
     assert_int_equal(ratio.count, 2); /* the third has nothing to be divided by */
@@ -135,6 +135,7 @@ static void test_ratio_is_taken_round_by_round(void **state)
     bottom.count = 1;
     ratio = sample_ratio(&top, &bottom);
     assert_int_equal(ratio.count, 1);
+    assert_true(ratio.values[0] == 10.0 / 16); /* of the medians */
 }
 
 int main(void)

@@ -66,8 +66,9 @@ enum ceiling {
 struct run_row {
     const char *name;
     unsigned modes;
-    unsigned repeats;
-    int warm_ms;
+    unsigned repeats; /* rounds, at most */
+    int times;        /* measured for so many times measure_ms */
+    int warm_ms;      /* before that */
     const char *help;
     struct load load;
 };

@@ -25,17 +25,18 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 const struct run_row run_rows[RUN_COUNT] = {
-#define X(name, modes, repeats, warm_ms, help, ...) \
-    {#name,                                         \
-     modes,                                         \
-     repeats,                                       \
-     warm_ms,                                       \
-     help,                                          \
-     {.orgs = 1,                                    \
-      .event_bytes = EVENT_BYTES,                   \
-      .batch = BATCH,                               \
-      .connections = CONNECTIONS,                   \
-      .backlog = BACKLOG,                           \
+#define X(name, modes, repeats, times, warm_ms, help, ...) \
+    {#name,                                                \
+     modes,                                                \
+     repeats,                                              \
+     times,                                                \
+     warm_ms,                                              \
+     help,                                                 \
+     {.orgs = 1,                                           \
+      .event_bytes = EVENT_BYTES,                          \
+      .batch = BATCH,                                      \
+      .connections = CONNECTIONS,                          \
+      .backlog = BACKLOG,                                  \
       __VA_ARGS__}},
 #include "tools/bench/runs.def"
 #undef X
@@ -150,8 +151,8 @@ static void choose_mode(struct bench *bench, const struct cli *cli)
         int measure_ms, settle_ms, budget_ms;
     } modes[] = {{"guard", MODE_GUARD, 2, 700, 600, 20000},
                  {"quick", MODE_QUICK, 3, 1000, 2000, 85000},
-                 {"long", MODE_LONG, 3, 4000, 8000, 0},
-                 {NULL, MODE_FULL, 3, 4000, 8000, 0}};
+                 {"long", MODE_LONG, ROUNDS_MAX, 1000, 8000, 0},
+                 {NULL, MODE_FULL, ROUNDS_MAX, 1000, 8000, 0}};
     unsigned i = 0;
     while (modes[i].option != NULL && !args_has(cli, modes[i].option))
         i++;

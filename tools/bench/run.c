@@ -216,6 +216,11 @@ static void settle(struct stage *stage)
     fault(stage, "requests could not be read", atomic_load(&sink->unreadable));
 }
 
+static int measure_ms(const struct stage *stage)
+{
+    return stage->row->times * stage->bench->measure_ms;
+}
+
 static bool measure_load(struct stage *stage)
 {
     /* Those that hang are connected to anew all the time. */
@@ -227,7 +232,7 @@ static bool measure_load(struct stage *stage)
         return false;
     atomic_store(&stage->sink->record_from_ns, now_ns());
     struct look from = look_at(stage);
-    if (!child_pause(stage->bench->measure_ms))
+    if (!child_pause(measure_ms(stage)))
         return false;
     struct look to = look_at(stage);
     settle(stage); /* what is still on its way belongs to the latencies, too */
@@ -245,7 +250,7 @@ static bool measure_recovery(struct stage *stage, uint64_t began_ns)
         if (!child_pause(1) || i == FIRST_MS)
             return false;
     struct look from = look_at(stage);
-    if (!child_pause(stage->bench->measure_ms))
+    if (!child_pause(measure_ms(stage)))
         return false;
     struct look to = look_at(stage);
     add_figures(stage, &from, &to);
@@ -308,7 +313,7 @@ bool run_measure(struct bench *bench, enum run run)
 /* ---- another service ---- */
 
 static const struct run_row peer_row = {
-    .name = "peer", .warm_ms = 1000, .help = "single events to one endpoint"};
+    .name = "peer", .times = 1, .warm_ms = 1000, .help = "single events to one endpoint"};
 
 static const struct load peer_load = {.orgs = 1,
                                       .types = 1,
