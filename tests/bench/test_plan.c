@@ -63,7 +63,7 @@ static void test_modes(void **state)
     assert_int_equal(bench.rounds, 5);
     assert_int_equal(bench.measure_ms, 250);
     assert_false(READ("--guard", "--quick"));
-    assert_false(READ("--rounds", "10"));
+    assert_false(READ("--rounds", "61"));
     assert_false(READ("--rounds", "0"));
     assert_false(READ("--measure-ms", "99"));
 }

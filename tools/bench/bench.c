@@ -18,9 +18,23 @@
 
 /* ---- the bench ---- */
 
-static void tell(unsigned round, unsigned rounds, const char *name, const char *help)
+static void tell_round(const struct bench *bench, unsigned round)
 {
-    fprintf(stderr, "round %u of %u: %-16s %s\n", round + 1, rounds, name, help);
+    fprintf(stderr, "round %u", round + 1);
+    if (bench->budget_ms == 0)
+        fprintf(stderr, " of %u", bench->rounds);
+    else if (round == 0)
+        fprintf(stderr, ", and as many as fit into %d s", bench->budget_ms / 1000);
+    fputs(round == 0 ? ":\n" : ":", stderr);
+}
+
+/* What each is, once; after that the names alone, a line for each round. */
+static void tell(unsigned round, const char *name, const char *help)
+{
+    if (round == 0)
+        fprintf(stderr, "  %-16s %s\n", name, help);
+    else
+        fprintf(stderr, " %s", name);
 }
 
 /* The runs first: one of the ceilings takes its batch from them. */
@@ -30,7 +44,7 @@ static bool measure_runs(struct bench *bench, unsigned round, int first, int end
         const struct run_row *row = &run_rows[i];
         if (!plan_wants(bench, row->name, row->modes) || round >= row->repeats)
             continue;
-        tell(round, bench->rounds, row->name, row->help);
+        tell(round, row->name, row->help);
         if (!run_measure(bench, (enum run)i))
             return false;
     }
@@ -41,9 +55,9 @@ static bool measure_ceilings(struct bench *bench, unsigned round)
 {
     for (int i = 0; i < CEILING_COUNT; i++) {
         const struct ceiling_row *row = &ceiling_rows[i];
-        if (!plan_wants(bench, row->name, row->modes))
+        if (!plan_wants(bench, row->name, row->modes) || round >= row->repeats)
             continue;
-        tell(round, bench->rounds, row->name, row->help);
+        tell(round, row->name, row->help);
         if (!ceiling_measure(bench, (enum ceiling)i))
             return false;
     }
@@ -59,8 +73,7 @@ static bool measure_round(struct bench *bench, unsigned round)
         return false;
     if (bench->peer.name == NULL)
         return true;
-    tell(round, bench->rounds, bench->peer.name,
-         "single events to one endpoint, and the same here");
+    tell(round, bench->peer.name, "single events to one endpoint, and the same here");
     return run_measure_peer(bench);
 }
 
@@ -105,11 +118,15 @@ int bench_run(const struct cli *cli)
     bool good = true;
     uint64_t began_ns = now_ns();
     for (unsigned round = 0; good && round < bench.rounds; round++) {
+        tell_round(&bench, round);
         good = measure_round(&bench, round);
+        if (round > 0)
+            fputc('\n', stderr);
         uint64_t took_ms = (now_ns() - began_ns) / 1000000;
         if (bench.budget_ms > 0 && took_ms + took_ms / (round + 1) > (uint64_t)bench.budget_ms)
             bench.rounds = round + 1; /* another would take too long */
     }
+    run_close();
     child_end_all();
     int status = good ? finish(&bench, cli, baseline) : EXIT_REFUSED;
     if (child_stopped())

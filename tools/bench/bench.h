@@ -63,6 +63,9 @@ enum ceiling {
     CEILING_COUNT
 };
 
+#define ROUNDS_MAX 60
+#define EVERY      ROUNDS_MAX /* rounds: in every one */
+
 struct run_row {
     const char *name;
     unsigned modes;
@@ -77,6 +80,7 @@ extern const struct run_row run_rows[RUN_COUNT];
 struct ceiling_row {
     const char *name;
     unsigned modes;
+    unsigned repeats; /* rounds, at most */
     const char *help;
 };
 extern const struct ceiling_row ceiling_rows[CEILING_COUNT];
@@ -118,8 +122,11 @@ bool plan_wants(const struct bench *bench, const char *name, unsigned modes);
 /* Prints the names of all runs and ceilings. */
 void plan_print(void);
 
-/* --- run.c: one run against the service. False if it could not be made (told on stderr). */
+/* --- run.c: one run against the service. False if it could not be made (told on stderr). What is
+ * measured in every round stays open, paused, for some of them. */
 bool run_measure(struct bench *bench, enum run run);
+/* Ends what is open; before the report, and in any case before the end. */
+void run_close(void);
 /* The same load, single events to one endpoint, on the service and on the peer. */
 bool run_measure_peer(struct bench *bench);
 

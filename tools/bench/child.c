@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHILDREN_MAX 16
+#define CHILDREN_MAX 64
 #define STEP_MS      5 /* between two looks at a process that is to end */
 
 static pid_t children[CHILDREN_MAX];

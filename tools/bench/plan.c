@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROUNDS_MAX  9
 #define EVENT_BYTES 1024
 #define BATCH       100
 #define CONNECTIONS 4
@@ -44,18 +43,19 @@ const struct run_row run_rows[RUN_COUNT] = {
 #pragma GCC diagnostic pop
 
 const struct ceiling_row ceiling_rows[CEILING_COUNT] = {
-    [CEILING_epoll] = {"epoll", F, "bare epoll client: a POST of a delivery's size, keep-alive"},
-    [CEILING_curl] = {"curl", G | Q | F, "tuned libcurl client, nothing behind it, 100 endpoints"},
-    [CEILING_curl_1000] = {"curl_1000", Q | F, "the same, 1,000 endpoints"},
-    [CEILING_curl_tls] = {"curl_tls", Q | F, "the same, 100 endpoints, TLS kept open"},
-    [CEILING_h2o] = {"h2o", F, "libh2o: a POST of 1 KiB received and answered"},
-    [CEILING_h2o_publish] = {"h2o_publish", G | Q | F,
+    [CEILING_epoll] = {"epoll", F, 9, "bare epoll client: a POST of a delivery's size, keep-alive"},
+    [CEILING_curl] = {"curl", G | Q | F, EVERY,
+                      "tuned libcurl client, nothing behind it, 100 endpoints"},
+    [CEILING_curl_1000] = {"curl_1000", Q | F, 9, "the same, 1,000 endpoints"},
+    [CEILING_curl_tls] = {"curl_tls", Q | F, 9, "the same, 100 endpoints, TLS kept open"},
+    [CEILING_h2o] = {"h2o", F, 9, "libh2o: a POST of 1 KiB received and answered"},
+    [CEILING_h2o_publish] = {"h2o_publish", G | Q | F, EVERY,
                              "libh2o: batches of 100 received, scanned, answered; each event"},
-    [CEILING_store] = {"store", G | Q | F,
+    [CEILING_store] = {"store", G | Q | F, EVERY,
                        "SQLite, synchronous=FULL: accepted and recorded, with as many events to a "
                        "commit as the service had; each delivery"},
-    [CEILING_hmac] = {"hmac", G | Q | F, "libcrypto: HMAC-SHA256 of a delivery's body"},
-    [CEILING_scan] = {"scan", G | Q | F, "1 KiB of JSON checked and made canonical"},
+    [CEILING_hmac] = {"hmac", G | Q | F, 9, "libcrypto: HMAC-SHA256 of a delivery's body"},
+    [CEILING_scan] = {"scan", G | Q | F, 9, "1 KiB of JSON checked and made canonical"},
 };
 
 const struct figure_row figure_rows[FIGURE_COUNT] = {
@@ -149,10 +149,10 @@ static void choose_mode(struct bench *bench, const struct cli *cli)
         enum mode mode;
         unsigned rounds;
         int measure_ms, settle_ms, budget_ms;
-    } modes[] = {{"guard", MODE_GUARD, 2, 700, 600, 20000},
-                 {"quick", MODE_QUICK, 3, 1000, 2000, 85000},
-                 {"long", MODE_LONG, ROUNDS_MAX, 1000, 8000, 0},
-                 {NULL, MODE_FULL, ROUNDS_MAX, 1000, 8000, 0}};
+    } modes[] = {{"guard", MODE_GUARD, ROUNDS_MAX, 400, 600, 20000},
+                 {"quick", MODE_QUICK, ROUNDS_MAX, 500, 2000, 85000},
+                 {"long", MODE_LONG, 25, 500, 8000, 0},
+                 {NULL, MODE_FULL, 25, 500, 8000, 0}};
     unsigned i = 0;
     while (modes[i].option != NULL && !args_has(cli, modes[i].option))
         i++;

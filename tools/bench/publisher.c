@@ -32,6 +32,7 @@
 #define PACE_NS        500000 /* between two looks at the arrivals while too many are on their way */
 #define DRAIN_NS       UINT64_C(5000000000) /* for answers after the end was asked for */
 #define RETRY_AFTER_NS UINT64_C(20000000)   /* after a refusal */
+#define PAUSED_NS      UINT64_C(5000000)    /* between two looks at whether it may go on */
 
 /* A complete request: head, then body. */
 struct ready_request {
@@ -239,6 +240,8 @@ static uint64_t send_due(struct publisher *publisher)
     struct publisher_board *board = publisher->board;
     const struct load *load = &board->load;
     uint64_t now = now_ns();
+    if (atomic_load_explicit(&board->paused, memory_order_relaxed))
+        return PAUSED_NS;
     for (struct connection *connection; (connection = free_connection(publisher, now)) != NULL;) {
         uint64_t due = now;
         if (load->rate > 0) {

@@ -21,6 +21,7 @@ struct publisher_board {
     const char *frame;            /* NULL, or the body of another service (load.h) */
     const atomic_ulong *arrivals; /* of the sink */
     uint64_t backlog_max;         /* deliveries: no request begins while so many have not arrived */
+    atomic_bool paused;           /* begin no more until it is taken back */
     atomic_bool stop;             /* begin no more, wait for what is under way, end */
     /* told */
     atomic_ulong sent;         /* events sent (begun) */

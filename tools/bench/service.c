@@ -100,12 +100,12 @@ bool service_start(struct service *service)
                     ca,
                     NULL};
     int out = -1;
-    uint64_t began = now_ns();
+    service->began_ns = now_ns();
     snprintf(log, sizeof(log), "%s/log", service->folder);
     snprintf(ca, sizeof(ca), "ca_file=%s", service->ca_file);
     service->pid = child_exec(argv, log, &out);
     bool good = service->pid > 0 && read_port(service, out);
-    service->ready_ms = (double)(now_ns() - began) / 1e6;
+    service->ready_ms = (double)(now_ns() - service->began_ns) / 1e6;
     if (out >= 0)
         close(out);
     if (!good) {

@@ -12,7 +12,8 @@ struct service {
     char ca_file[4200];  /* "" : none */
     pid_t pid;           /* -1: does not run */
     uint16_t port;
-    double ready_ms; /* from the start of the program to its line */
+    uint64_t began_ns; /* when the program was started */
+    double ready_ms;   /* from then to its line */
 };
 
 /* Makes a store with the webhooks of `load`, active, on these ports of 127.0.0.1, and the rows that
