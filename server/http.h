@@ -20,7 +20,7 @@ struct ssl_ctx_st;
 /* One request. The texts live as long as the request. */
 struct http_request {
     struct text method;
-    struct text path;  /* as sent, up to the '?' */
+    struct text path;  /* up to the '?' */
     struct text query; /* behind the '?'; at == NULL: there is no '?' */
     struct text body;
     const struct token *token; /* routes.c's: who asks; NULL until that is known */

@@ -83,6 +83,22 @@ static void on_request_gone(void *data)
         request->after(request->after_ctx, request->after_number);
 }
 
+/* The path of a target. A server takes a whole URL, too, which is what proxies are sent (RFC 9112,
+ * 3.2.2); nothing here goes by its host. */
+static struct text path_of(struct text target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (unsigned i = 0; i < 2; i++) {
+        size_t bytes = strlen(schemes[i]);
+        if (target.bytes < bytes || strncasecmp(target.at, schemes[i], bytes) != 0)
+            continue;
+        const char *path = memchr(target.at + bytes, '/', target.bytes - bytes);
+        return path != NULL ? (struct text){path, target.bytes - (size_t)(path - target.at)}
+                            : (struct text){"/", 1};
+    }
+    return target;
+}
+
 static int on_req(h2o_handler_t *self, h2o_req_t *req)
 {
     struct http *http = ((struct handler *)self)->http;
@@ -91,7 +107,7 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     size_t path_bytes = req->input.query_at == SIZE_MAX ? req->input.path.len : req->input.query_at;
     *request = (struct http_request){
         .method = {req->input.method.base, req->input.method.len},
-        .path = {req->input.path.base, path_bytes},
+        .path = path_of((struct text){req->input.path.base, path_bytes}),
         .body = {req->entity.base, req->entity.base == NULL ? 0 : req->entity.len},
         .http = http,
         .req = req,
