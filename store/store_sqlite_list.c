@@ -194,7 +194,8 @@ static enum store_result page_webhooks(struct sqlite_reader *r,
     if (filter->webhook != 0)
         sqlite3_bind_int64(webhooks, 2, filter->webhook);
     while ((code = sqlite3_step(webhooks)) == SQLITE_ROW && result == STORE_OK) {
-        bool unverified = strcmp((const char *)sqlite3_column_text(webhooks, 1), "unverified") == 0;
+        struct store_bytes state = sqlite_bytes(webhooks, 1);
+        bool unverified = webhook_state_from_name(state.at, state.bytes) == WEBHOOK_UNVERIFIED;
         result = page_webhook(r, filter, sqlite3_column_int64(webhooks, 0), unverified);
     }
     enum store_result end = sqlite_read_finish(r, which, code);

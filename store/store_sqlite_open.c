@@ -177,7 +177,8 @@ static enum store_result read_meta(struct sqlite_store *s, const struct trouble 
         return result;
     }
     s->base.last = (struct instant){sqlite3_column_int64(meta, 0), sqlite3_column_int64(meta, 1)};
-    snprintf(s->base.boot, sizeof s->base.boot, "%s", (const char *)sqlite3_column_text(meta, 2));
+    struct store_bytes boot = sqlite_bytes(meta, 2);
+    snprintf(s->base.boot, sizeof s->base.boot, "%.*s", (int)boot.bytes, boot.at);
     s->next_event = sqlite3_column_int64(meta, 3);
     s->next_delivery = sqlite3_column_int64(meta, 4);
     s->listed = sqlite3_column_int64(meta, 5);
