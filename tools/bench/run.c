@@ -97,8 +97,10 @@ static void close_run(enum run run)
     struct stage *stage = open_runs[run].stage;
     if (stage == NULL)
         return;
-    if (!child_stopped())
+    if (!child_stopped()) {
         stage_settle(stage);
+        stage_add_latency(stage);
+    }
     stage_clear(stage);
     free(stage);
     open_runs[run].stage = NULL;
