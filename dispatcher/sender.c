@@ -91,8 +91,9 @@ static int before_request(void *context, char *ip, char *local_ip, int port, int
     (void)local_ip;
     (void)port;
     (void)local_port;
-    if (!read_literal(ip, &address) ||
-        !egress_allowed(post->sender->options.egress, post->config->http, to, NULL)) {
+    if (!read_literal(ip, &address)) /* libcurl could not learn it: the other end is gone */
+        return CURL_PREREQFUNC_ABORT;
+    if (!egress_allowed(post->sender->options.egress, post->config->http, to, NULL)) {
         post->denied = true;
         return CURL_PREREQFUNC_ABORT;
     }

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
@@ -35,6 +36,20 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
     while (sem_wait(&may_answer) != 0)
         continue;
     return real("127.0.0.1", service, hints, found);
+}
+
+/* The other end of a connection, which libcurl asks for as soon as it is made: it may be gone by
+ * then. */
+static bool nobody_there;
+
+int getpeername(int fd, struct sockaddr *restrict address, socklen_t *restrict bytes)
+{
+    int (*real)(int, struct sockaddr *, socklen_t *);
+    *(void **)&real = dlsym(RTLD_NEXT, "getpeername");
+    if (!nobody_there)
+        return real(fd, address, bytes);
+    errno = ENOTCONN;
+    return -1;
 }
 
 /* ---- a receiver that says 200 to every request, on as many connections as come ---- */
@@ -202,6 +217,18 @@ static void a_connection_that_is_never_made_ends_in_time(void **state)
     close(listener);
 }
 
+/* It was made, so its address was allowed. */
+static void a_connection_that_is_gone_at_once_was_reset(void **state)
+{
+    struct world *world = *state;
+    nobody_there = true;
+    struct post *post = start(world, "127.0.0.1");
+    assert_ptr_equal(wait_for_end(world), post);
+    nobody_there = false;
+    assert_int_equal(post->facts.outcome, OUTCOME_connection_reset);
+    sender_post_free(world->sender, post);
+}
+
 /* It gives back what it has taken until then, and no descriptor of anybody else. */
 static void without_its_authorities_there_is_no_sender(void **state)
 {
@@ -222,6 +249,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_name_that_is_never_found_ends_in_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_connection_that_is_never_made_ends_in_time, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_connection_that_is_gone_at_once_was_reset, set_up,
                                         tear_down),
         cmocka_unit_test(without_its_authorities_there_is_no_sender),
     };
