@@ -71,9 +71,10 @@ static bool play(struct stage *stage)
 /* ---- what is measured in every round ---- */
 
 /* It stays open from round to round, so that rounds are short, and begins anew now and then, so
- * that its store stays small. Otherwise its publisher is paused, and it costs nothing. */
+ * that its store stays small. In between its publisher is paused, and it costs nothing; connections
+ * that were idle for seconds have been closed by then and are made again before it is measured. */
 #define OPEN_ROUNDS 5
-#define RAMP_MS     150 /* until it goes on as before the pause */
+#define RAMP_MS     150 /* at least, until it goes on as before the pause */
 
 static struct {
     struct stage *stage; /* NULL: not open */
@@ -115,7 +116,8 @@ static bool measure_open(struct bench *bench, enum run run)
     struct stage *stage = open_runs[run].stage;
     open_runs[run].rounds++;
     atomic_store(&stage->publisher->paused, false);
-    return child_pause(RAMP_MS) && stage_measure(stage) && stage_rest(stage);
+    return sink_settle(stage->sink, RAMP_MS, bench->settle_ms) && stage_measure(stage) &&
+           stage_rest(stage);
 }
 
 void run_close(void)
