@@ -294,8 +294,7 @@ static bool read_identity(struct sender *sender, char *error, size_t error_bytes
 struct sender *sender_new(const struct sender_options *options, char *error, size_t error_bytes)
 {
     struct sender *sender = hook_alloc(sizeof(*sender));
-    curl_global_init(CURL_GLOBAL_DEFAULT); /* counts its callers; the handles would do it later, on
-                                              many threads at once */
+    sender_set_up_libcurl();
     sender->options = *options;
     pthread_mutex_init(&sender->ca_lock, NULL);
     sender->epoll_fd = -1; /* not open yet */

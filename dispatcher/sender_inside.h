@@ -41,6 +41,7 @@ struct sender {
 };
 
 /* sender_poll.c */
+void sender_set_up_libcurl(void); /* counts its callers; else the handles do it, on many threads */
 bool sender_poll_init(struct sender *sender, char *error, size_t error_bytes);
 void sender_poll_close(struct sender *sender);
 void sender_add(struct sender *sender, struct post *post);

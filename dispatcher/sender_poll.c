@@ -9,7 +9,12 @@
  * system calls each; if an idle one does become readable (the receiver closes it), it is taken out
  * then, and libcurl notices when it looks at the connection next. Descriptors that libcurl opens
  * for itself (it learns through one that a name has been looked up) do not stay: nobody tells when
- * they are closed, and the next connection may get the same number. */
+ * they are closed, and the next connection may get the same number.
+ *
+ * Failure modes: libcurl that is refused memory within a multi does not know its own state any more
+ * (7.88 keeps a socket whose table of transfers is gone, and divides by its size, 0, at the next
+ * event of it). So the program stops there, as it does when its own bookkeeping finds no memory
+ * (hook.h). What is refused elsewhere libcurl reports, and it costs an attempt or a request. */
 #include "dispatcher/sender_inside.h"
 
 #include <errno.h>
@@ -21,6 +26,66 @@
 #define EVENTS_MAX            256
 #define SERVE_MS_MAX          2
 #define CONNECTIONS_PER_SHARD 2048L /* kept open for reuse */
+
+/* ---- memory ---- */
+
+static _Thread_local bool in_multi;
+
+static void *given(void *memory)
+{
+    if (!memory && in_multi)
+        hook_out_of_memory();
+    return memory;
+}
+
+static void *give(size_t bytes)
+{
+    return given(malloc(bytes));
+}
+
+static void *give_zeroed(size_t count, size_t bytes)
+{
+    return given(calloc(count, bytes));
+}
+
+static void *give_more(void *memory, size_t bytes)
+{
+    return given(realloc(memory, bytes));
+}
+
+static char *give_copy(const char *text)
+{
+    return given(strdup(text));
+}
+
+void sender_set_up_libcurl(void)
+{
+    curl_global_init_mem(CURL_GLOBAL_DEFAULT, give, free, give_more, give_copy, give_zeroed);
+}
+
+static void act(struct shard *shard, curl_socket_t fd, int what)
+{
+    int running;
+    in_multi = true;
+    curl_multi_socket_action(shard->multi, fd, what, &running);
+    in_multi = false;
+}
+
+static void add_handle(struct shard *shard, CURL *easy)
+{
+    in_multi = true;
+    curl_multi_add_handle(shard->multi, easy);
+    in_multi = false;
+}
+
+static void remove_handle(struct shard *shard, CURL *easy)
+{
+    in_multi = true;
+    curl_multi_remove_handle(shard->multi, easy);
+    in_multi = false;
+}
+
+/* ---- what is watched ---- */
 
 static struct watched_fd *watched(struct sender *sender, int fd)
 {
@@ -66,7 +131,9 @@ void sender_forget_fd(struct sender *sender, int fd)
     watched(sender, fd)->own = false;
 }
 
-/* libcurl: watch this socket for that. */
+/* ---- what libcurl asks for ---- */
+
+/* Watch this socket for that. */
 static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *context, void *per_socket)
 {
     struct shard *shard = context;
@@ -89,7 +156,7 @@ static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *context,
     return 0;
 }
 
-/* libcurl: call me then. */
+/* Call me then. */
 static int timer_changed(CURLM *multi, long timeout_ms, void *context)
 {
     struct shard *shard = context;
@@ -97,6 +164,8 @@ static int timer_changed(CURLM *multi, long timeout_ms, void *context)
     shard->wake_at_ms = timeout_ms < 0 ? -1 : clock_span_ms() + timeout_ms;
     return 0;
 }
+
+/* ---- what is under way ---- */
 
 static struct shard *shard_of(struct sender *sender, const struct post *post)
 {
@@ -110,7 +179,7 @@ void sender_add(struct sender *sender, struct post *post)
     if (sender->active)
         sender->active->prev_active = post;
     sender->active = post;
-    curl_multi_add_handle(shard_of(sender, post)->multi, post->easy);
+    add_handle(shard_of(sender, post), post->easy);
 }
 
 static void leave_active(struct sender *sender, struct post *post)
@@ -132,7 +201,7 @@ static void collect(struct sender *sender, struct shard *shard)
         struct post *post;
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &post);
-        curl_multi_remove_handle(shard->multi, post->easy);
+        remove_handle(shard, post->easy);
         leave_active(sender, post);
         sender_ended(post, code);
         post->next = NULL;
@@ -140,6 +209,8 @@ static void collect(struct sender *sender, struct shard *shard)
         sender->ended_tail = &post->next;
     }
 }
+
+/* ---- the loop ---- */
 
 static int wait_ms(const struct sender *sender, int timeout_ms)
 {
@@ -167,8 +238,7 @@ static void handle(struct sender *sender, const struct epoll_event *event, bool 
     int what = (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR) ? CURL_CSELECT_IN : 0) |
                (event->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                (event->events & EPOLLERR ? CURL_CSELECT_ERR : 0);
-    int running;
-    curl_multi_socket_action(shard->multi, fd, what, &running);
+    act(shard, fd, what);
     touched[shard - sender->shards] = true;
 }
 
@@ -184,9 +254,8 @@ static void serve_timeouts(struct sender *sender, bool touched[SHARDS])
         struct shard *shard = &sender->shards[i];
         if (shard->wake_at_ms < 0 || shard->wake_at_ms > now_ms)
             continue;
-        int running;
         shard->wake_at_ms = -1;
-        curl_multi_socket_action(shard->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+        act(shard, CURL_SOCKET_TIMEOUT, 0);
         touched[i] = true;
         sender->first_shard = i + 1;
         now_ms = clock_span_ms();
@@ -214,7 +283,7 @@ struct post *sender_cut_off(struct sender *sender)
     struct post *post = sender->active;
     if (!post)
         return NULL;
-    curl_multi_remove_handle(shard_of(sender, post)->multi, post->easy);
+    remove_handle(shard_of(sender, post), post->easy);
     leave_active(sender, post);
     return post;
 }
