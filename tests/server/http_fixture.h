@@ -124,7 +124,7 @@ static inline int start_with(void **state, const struct http_options *set)
         .address_requests_per_minute = set->address_requests_per_minute,
         .close_after_body = set->close_after_body,
         .request_timeout_ms = set->request_timeout_ms ? set->request_timeout_ms : 300,
-        .response_timeout_ms = 300,
+        .response_timeout_ms = set->response_timeout_ms ? set->response_timeout_ms : 300,
         .handle = handle,
         .pause = on_pause,
         .ctx = world,
