@@ -1,9 +1,8 @@
 /* revhook bench: how fast, how flat, how fair, and how far from what is possible.
  *
- * Owns: the command and the order of a bench. Happy path: in every
- * round each ceiling and each run once, one after the other, so that what disturbs the machine for
- * a while disturbs all alike and ratios are taken within a round; then the report. Needs no
- * service: it starts its own, on loopback, in folders that it removes.
+ * Owns: the command and the order of a bench. Happy path: in every round first what is compared,
+ * in turn, slice by slice; then what has the machine for itself; after the rounds the report. Needs
+ * no service: it starts its own, on loopback, in folders that it removes.
  *
  * Failure modes: what cannot be started or measured ends the bench with 1; a signal ends it with
  * everything that it started. A target that is missed is a figure, no failure; with --check a ratio
@@ -13,10 +12,9 @@
 
 #include "tools/bench/baseline.h"
 #include "tools/bench/child.h"
+#include "tools/bench/group.h"
 
 #include <stdio.h>
-
-/* ---- the bench ---- */
 
 static void tell_round(const struct bench *bench, unsigned round)
 {
@@ -37,45 +35,92 @@ static void tell(unsigned round, const char *name, const char *help)
         fprintf(stderr, " %s", name);
 }
 
-/* The runs first: one of the ceilings takes its batch from them. */
-static bool measure_runs(struct bench *bench, unsigned round, int first, int end)
+/* ---- a round ---- */
+
+/* What is measured at a time. */
+static struct group group;
+
+static struct stage *next_stage(unsigned round, const char *name, const char *help)
 {
-    for (int i = first; i < end; i++) {
-        const struct run_row *row = &run_rows[i];
-        if (!plan_wants(bench, row->name, row->modes) || round >= row->repeats)
-            continue;
-        tell(round, row->name, row->help);
-        if (!run_measure(bench, (enum run)i))
-            return false;
-    }
-    return true;
+    tell(round, name, help);
+    return &group.stages[group.count++];
 }
 
-static bool measure_ceilings(struct bench *bench, unsigned round)
+static bool has_run(const struct bench *bench, unsigned round, int run, enum together together)
 {
-    for (int i = 0; i < CEILING_COUNT; i++) {
-        const struct ceiling_row *row = &ceiling_rows[i];
-        if (!plan_wants(bench, row->name, row->modes) || round >= row->repeats)
-            continue;
-        tell(round, row->name, row->help);
-        if (!ceiling_measure(bench, (enum ceiling)i))
-            return false;
-    }
-    return true;
+    const struct run_row *row = &run_rows[run];
+    return row->together == together && round < row->repeats &&
+           plan_wants(bench, row->name, row->modes);
 }
 
-/* The ceilings come right behind the first run, which is compared with them. */
+static bool has_ceiling(const struct bench *bench, unsigned round, int ceiling,
+                        enum together together)
+{
+    const struct ceiling_row *row = &ceiling_rows[ceiling];
+    return row->together == together && round < row->repeats &&
+           plan_wants(bench, row->name, row->modes);
+}
+
+static bool add_run(struct bench *bench, unsigned round, int run)
+{
+    const struct run_row *row = &run_rows[run];
+    return run_open(next_stage(round, row->name, row->help), bench, (enum run)run);
+}
+
+static bool add_ceiling(struct bench *bench, unsigned round, int ceiling)
+{
+    const struct ceiling_row *row = &ceiling_rows[ceiling];
+    return ceiling_open(next_stage(round, row->name, row->help), bench, (enum ceiling)ceiling);
+}
+
+/* Measures what was opened, if all was. */
+static bool measure(bool opened, unsigned round)
+{
+    bool good = opened && (group.count == 0 || group_measure(&group));
+    if (round == 0 && group.count > 1)
+        fputc('\n', stderr);
+    group_clear(&group);
+    return good;
+}
+
+/* The runs first: one of the ceilings takes its commits from them. */
+static bool measure_together(struct bench *bench, unsigned round, enum together together)
+{
+    bool good = true;
+    for (int i = 0; good && i < RUN_COUNT; i++)
+        if (has_run(bench, round, i, together))
+            good = add_run(bench, round, i);
+    for (int i = 0; good && i < CEILING_COUNT; i++)
+        if (has_ceiling(bench, round, i, together))
+            good = add_ceiling(bench, round, i);
+    return measure(good, round);
+}
+
+static bool measure_alone(struct bench *bench, unsigned round)
+{
+    bool good = true;
+    for (int i = 0; good && i < CEILING_COUNT; i++)
+        if (has_ceiling(bench, round, i, ALONE))
+            good = measure(add_ceiling(bench, round, i), round);
+    for (int i = 0; good && i < RUN_COUNT; i++)
+        if (has_run(bench, round, i, ALONE))
+            good = measure(add_run(bench, round, i), round);
+    return good;
+}
+
 static bool measure_round(struct bench *bench, unsigned round)
 {
-    _Static_assert(RUN_batches == 0, "the ceilings are measured beside it");
-    if (!measure_runs(bench, round, 0, 1) || !measure_ceilings(bench, round) ||
-        !measure_runs(bench, round, 1, RUN_COUNT))
-        return false;
-    if (bench->peer.name == NULL)
-        return true;
-    tell(round, bench->peer.name, "single events to one endpoint, and the same here");
-    return run_measure_peer(bench);
+    static const char help[] = "single events to one endpoint";
+    for (enum together together = ALONE + 1; together < TOGETHER_COUNT; together++)
+        if (!measure_together(bench, round, together))
+            return false;
+    return measure_alone(bench, round) &&
+           (bench->peer.name == NULL ||
+            (measure(run_open_own(next_stage(round, "revhook", help), bench), round) &&
+             measure(run_open_peer(next_stage(round, bench->peer.name, help), bench), round)));
 }
+
+/* ---- the bench ---- */
 
 static bool write_json(const json_t *report, const char *file)
 {
@@ -115,6 +160,7 @@ int bench_run(const struct cli *cli)
         (baseline = json_load_file(args_value(cli, "check"), 0, &error)) == NULL)
         return refused("--check %s: %s", args_value(cli, "check"), error.text);
     bench.processors = child_begin();
+    bench.events_per_commit = child_share(sizeof(*bench.events_per_commit));
     bool good = true;
     uint64_t began_ns = now_ns();
     for (unsigned round = 0; good && round < bench.rounds; round++) {
@@ -126,7 +172,6 @@ int bench_run(const struct cli *cli)
         if (bench.budget_ms > 0 && took_ms + took_ms / (round + 1) > (uint64_t)bench.budget_ms)
             bench.rounds = round + 1; /* another would take too long */
     }
-    run_close();
     child_end_all();
     int status = good ? finish(&bench, cli, baseline) : EXIT_REFUSED;
     if (child_stopped())

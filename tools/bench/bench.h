@@ -10,6 +10,7 @@
 #include "tools/revhook/revhook.h"
 
 #include <jansson.h>
+#include <stdatomic.h>
 
 enum mode { MODE_GUARD = 1, MODE_QUICK = 2, MODE_FULL = 4, MODE_LONG = 8 };
 
@@ -49,29 +50,36 @@ enum run {
     RUN_COUNT
 };
 
-/* The parts that nothing built of them can be faster than. */
+/* The parts that nothing built of them can be faster than: ceilings.def. */
 enum ceiling {
-    CEILING_epoll, /* bare epoll POST client */
-    CEILING_curl,  /* tuned libcurl client, 100 endpoints */
-    CEILING_curl_1000,
-    CEILING_curl_tls,
-    CEILING_h2o,         /* a POST of 1 KiB received and answered */
-    CEILING_h2o_publish, /* one event of a batch received, scanned and answered */
-    CEILING_store,       /* the life of an event in SQLite, each delivery */
-    CEILING_hmac,        /* a signature */
-    CEILING_scan,        /* 1 KiB of JSON made canonical */
+#define X(name, ...) CEILING_##name,
+#include "tools/bench/ceilings.def"
+#undef X
     CEILING_COUNT
+};
+
+/* What is compared is measured in turn, slice by slice; the rest has the machine for itself. */
+enum together {
+    ALONE,
+    WITH_BATCHES,
+    WITH_ENDPOINTS,
+    WITH_TLS,
+    WITH_FAN_OUT,
+    WITH_WEBHOOKS,
+    WITH_ROWS,
+    TOGETHER_COUNT
 };
 
 #define ROUNDS_MAX 60
 #define EVERY      ROUNDS_MAX /* rounds: in every one */
+#define ALWAYS     60000      /* ms: as long as anything is measured */
 
 struct run_row {
     const char *name;
     unsigned modes;
+    enum together together;
     unsigned repeats; /* rounds, at most */
-    int times;        /* measured for so many times measure_ms */
-    int warm_ms;      /* before that */
+    int warm_ms;      /* under load before it is measured */
     const char *help;
     struct load load;
 };
@@ -80,7 +88,9 @@ extern const struct run_row run_rows[RUN_COUNT];
 struct ceiling_row {
     const char *name;
     unsigned modes;
-    unsigned repeats; /* rounds, at most */
+    enum together together;
+    unsigned repeats;    /* rounds, at most */
+    int measure_ms_most; /* in a round */
     const char *help;
 };
 extern const struct ceiling_row ceiling_rows[CEILING_COUNT];
@@ -105,10 +115,11 @@ struct bench {
     unsigned rounds;    /* asked for; at the end: made */
     int budget_ms;      /* no round begins that would not end by then; 0: no limit */
     int measure_ms;
-    int settle_ms; /* at most, before the measured part; see sink_settle */
+    int settle_ms; /* at most, until hardly any connections are made any more */
     int processors;
     struct peer peer;
-    unsigned faults; /* deliveries lost, refused or wrong; told with each */
+    atomic_uint *events_per_commit; /* shared: of the service under load, 0 before */
+    unsigned faults;                /* deliveries lost, refused or wrong; told with each */
     struct measured runs[RUN_COUNT];
     struct measured own_like_peer, peer_run; /* the same load on both */
     struct measured_ceiling ceilings[CEILING_COUNT];
@@ -121,17 +132,6 @@ bool plan_read(struct bench *bench, const struct cli *cli);
 bool plan_wants(const struct bench *bench, const char *name, unsigned modes);
 /* Prints the names of all runs and ceilings. */
 void plan_print(void);
-
-/* --- run.c: one run against the service. False if it could not be made (told on stderr). What is
- * measured in every round stays open, paused, for some of them. */
-bool run_measure(struct bench *bench, enum run run);
-/* Ends what is open; before the report, and in any case before the end. */
-void run_close(void);
-/* The same load, single events to one endpoint, on the service and on the peer. */
-bool run_measure_peer(struct bench *bench);
-
-/* --- ceiling.c: one ceiling. False if it could not be measured (told on stderr). */
-bool ceiling_measure(struct bench *bench, enum ceiling ceiling);
 
 /* --- report.c */
 void report_print(const struct bench *bench);

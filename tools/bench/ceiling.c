@@ -1,17 +1,15 @@
 /* The ceilings, see bench.h: what each part of a delivery costs when there is nothing else.
  *
- * Owns: how each is measured. Each runs in a process of its own, with the sink or a sender in
+ * Owns: how each is measured. Each works in a process of its own, with the sink or a client in
  * another where it needs one. A ceiling's rate is what one thread does; its CPU time is what counts
  * in the sum, because two processors are shared by everything. Failure modes: a ceiling that cannot
  * be measured is told, and the bench ends. */
-#include "tools/bench/bench.h"
+#include "tools/bench/group.h"
+
 #include "tools/bench/ceiling_curl.h"
 #include "tools/bench/ceiling_h2o.h"
 #include "tools/bench/child.h"
 #include "tools/bench/prepare.h"
-#include "tools/bench/publisher.h"
-#include "tools/bench/service.h"
-#include "tools/bench/sink.h"
 
 #include "core/canon.h"
 
@@ -22,179 +20,58 @@
 #include <string.h>
 
 #define WARM_MS        400
+#define END_MS         10000
 #define ENVELOPE_BYTES 220 /* what the service puts around an event */
 #define EVENT_BYTES    1024
 #define BATCH          100
-#define LIFE_PATIENCE  60000 /* ms */
+#define COMMIT_MAX     4096 /* events */
+#define WORK_STEP      100  /* between two looks whether it is to stop */
 
-/* What a ceiling needs of other processes. */
-struct pit {
-    struct bench *bench;
-    char folder[4096], certificate[4200];
-    struct sink_board *sink;
-    struct publisher_board *publisher;
-    struct h2o_board *h2o;
-    struct client_result *result;
-    atomic_int *phase; /* of the libcurl client */
-    pid_t sink_pid;
-    unsigned events_per_commit; /* for the store */
-};
+/* ---- work of one thread ---- */
 
-static void add(struct bench *bench, enum ceiling ceiling, uint64_t count, uint64_t cpu_ns,
-                uint64_t elapsed_ns)
+static bool to_stop(const struct stage *stage)
 {
-    struct measured_ceiling *measured = &bench->ceilings[ceiling];
-    if (count == 0 || elapsed_ns == 0)
-        return;
-    sample_add(&measured->cpu_us, (double)cpu_ns / 1e3 / (double)count);
-    sample_add(&measured->rate, (double)count / ((double)elapsed_ns / 1e9));
+    return atomic_load_explicit(&stage->worker->stop, memory_order_relaxed);
 }
 
-/* ---- clients ---- */
-
-static bool start_sink(struct pit *pit, unsigned endpoints, bool tls)
+static void did(const struct stage *stage, unsigned long count)
 {
-    pit->sink->endpoints = endpoints;
-    pit->sink->tls = tls;
-    atomic_store(&pit->sink->record_from_ns, UINT64_MAX);
-    if (tls) {
-        snprintf(pit->certificate, sizeof(pit->certificate), "%s/certificate.pem", pit->folder);
-        snprintf(pit->sink->certificate, sizeof(pit->sink->certificate), "%s", pit->certificate);
-        if (!service_certificate(pit->certificate))
-            return false;
-    }
-    pit->sink_pid = sink_start(pit->sink);
-    return pit->sink_pid > 0;
-}
-
-/* The bare client against the sink, or against `port`; `server` is whose time counts, 0: the
- * client's own. `each`: operations in a request. */
-static bool measure_bare(struct pit *pit, enum ceiling ceiling, struct load load, uint16_t port,
-                         pid_t server, const atomic_ulong *requests)
-{
-    struct publisher_board *board = pit->publisher;
-    board->load = load;
-    board->port_count = server > 0 ? 1 : load.endpoints;
-    for (unsigned i = 0; i < board->port_count; i++)
-        board->ports[i] = server > 0 ? port : pit->sink->ports[i];
-    snprintf(board->host, sizeof(board->host), "127.0.0.1");
-    snprintf(board->head, sizeof(board->head),
-             "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: revhook-bench\r\nAccept: "
-             "*/*\r\nX-DevRev-Signature: %064d\r\nContent-Type: application/json\r\n",
-             0);
-    pid_t pid = publisher_start(board);
-    if (pid < 0 || !child_pause(WARM_MS))
-        return false;
-    pid_t whose = server > 0 ? server : pid;
-    struct usage from = usage_of(whose), sink = usage_of(pit->sink_pid);
-    uint64_t began = now_ns(), count = atomic_load(requests);
-    if (!child_pause(pit->bench->measure_ms))
-        return false;
-    struct usage to = usage_of(whose), sink_to = usage_of(pit->sink_pid);
-    uint64_t elapsed = now_ns() - began;
-    count = atomic_load(requests) - count;
-    atomic_store(&board->stop, true);
-    child_wait(pid, 5000);
-    add(pit->bench, ceiling, count * load.batch, usage_total(&to) - usage_total(&from), elapsed);
-    if (server <= 0 && count > 0)
-        sample_add(&pit->bench->ceilings[ceiling].sink_us,
-                   (double)(usage_total(&sink_to) - usage_total(&sink)) / 1e3 / (double)count);
-    if (atomic_load(&board->failed) > 0)
-        refused("%s: %lu requests failed", ceiling_rows[ceiling].name, atomic_load(&board->failed));
-    return atomic_load(&board->failed) == 0;
-}
-
-static bool measure_epoll(struct pit *pit)
-{
-    const struct load load = {.orgs = 1,
-                              .types = 1,
-                              .endpoints = 100,
-                              .batch = 1,
-                              .connections = 100,
-                              .event_bytes = EVENT_BYTES + ENVELOPE_BYTES};
-    return start_sink(pit, load.endpoints, false) &&
-           measure_bare(pit, CEILING_epoll, load, 0, 0, &pit->sink->arrivals);
-}
-
-static bool measure_h2o(struct pit *pit, enum ceiling ceiling)
-{
-    struct load load = {.orgs = 1,
-                        .types = 1,
-                        .endpoints = 1,
-                        .batch = 1,
-                        .connections = 64,
-                        .event_bytes = EVENT_BYTES};
-    pit->h2o->answers = 1;
-    if (ceiling == CEILING_h2o_publish) {
-        load.types = load.endpoints = 50;
-        load.connections = 4;
-        load.batch = pit->h2o->answers = BATCH;
-        pit->h2o->scan = true;
-    }
-    pid_t server = ceiling_h2o_start(pit->h2o);
-    bool good = server > 0 && measure_bare(pit, ceiling, load, (uint16_t)pit->h2o->port, server,
-                                           &pit->h2o->requests);
-    child_end(server, 1000);
-    return good;
+    atomic_fetch_add_explicit(&stage->worker->done, count, memory_order_relaxed);
 }
 
 static int run_curl(void *argument)
 {
-    const struct pit *pit = argument;
+    const struct stage *stage = argument;
     char *body = load_event(0, EVENT_BYTES + ENVELOPE_BYTES);
-    const struct curl_plan plan = {.ports = pit->sink->ports,
-                                   .endpoints = pit->sink->endpoints,
-                                   .ca_file = pit->sink->tls ? pit->certificate : NULL,
+    const struct curl_plan plan = {.ports = stage->sink->ports,
+                                   .endpoints = stage->load.endpoints,
+                                   .ca_file = stage->load.tls ? stage->service.ca_file : NULL,
                                    .body = body};
-    return ceiling_curl(&plan, pit->phase, pit->result) ? 0 : 1;
+    return ceiling_curl(&plan, stage->worker) ? 0 : 1;
 }
 
-static bool measure_curl(struct pit *pit, enum ceiling ceiling)
+/* As many as the service itself had to a commit, a batch's if it is not measured. */
+static unsigned events_to_commit(const struct bench *bench)
 {
-    unsigned endpoints = ceiling == CEILING_curl_1000 ? 1000 : 100;
-    if (!start_sink(pit, endpoints, ceiling == CEILING_curl_tls))
-        return false;
-    pid_t pid = child_fork(run_curl, pit);
-    if (pid < 0 || !sink_settle(pit->sink, WARM_MS, pit->bench->settle_ms))
-        return false;
-    atomic_store(pit->phase, CLIENT_MEASURES);
-    struct usage from = usage_of(pit->sink_pid);
-    uint64_t arrivals = atomic_load(&pit->sink->arrivals);
-    if (!child_pause(pit->bench->measure_ms))
-        return false;
-    struct usage to = usage_of(pit->sink_pid);
-    arrivals = atomic_load(&pit->sink->arrivals) - arrivals;
-    atomic_store(pit->phase, CLIENT_ENDS);
-    if (child_wait(pid, 10000) != 0 || pit->result->failed > 0) {
-        refused("%s: %lu requests failed", ceiling_rows[ceiling].name,
-                (unsigned long)pit->result->failed);
-        return false;
-    }
-    add(pit->bench, ceiling, pit->result->requests, pit->result->cpu_ns, pit->result->elapsed_ns);
-    if (arrivals > 0)
-        sample_add(&pit->bench->ceilings[ceiling].sink_us,
-                   (double)(usage_total(&to) - usage_total(&from)) / 1e3 / (double)arrivals);
-    return true;
+    unsigned seen = atomic_load_explicit(bench->events_per_commit, memory_order_relaxed);
+    return seen == 0 ? BATCH : seen > COMMIT_MAX ? COMMIT_MAX : seen;
 }
 
-/* ---- work of one thread ---- */
-
-/* Events accepted in one transaction and recorded in the next, with as many to a transaction as the
- * service had under load. */
+/* Events accepted in one transaction and recorded in the next. */
 static int run_store(void *argument)
 {
-    const struct pit *pit = argument;
-    static int64_t first[4096];
+    const struct stage *stage = argument;
+    static int64_t first[COMMIT_MAX];
     const struct load load = run_rows[RUN_batches].load;
-    unsigned fan_out = load_fan_out(&load), batch = pit->events_per_commit, waiting = 0;
+    unsigned fan_out = load_fan_out(&load), waiting = 0;
     uint16_t ports[LOAD_ENDPOINTS_MAX] = {0};
     struct prepared prepared;
     char *payloads[LOAD_TYPES_MAX];
-    bool good = prepare_open(&prepared, pit->folder, &load, ports);
+    bool good = prepare_open(&prepared, stage->service.folder, &load, ports);
     for (unsigned i = 0; i < load.types; i++)
         payloads[i] = load_payload(i, EVENT_BYTES);
-    uint64_t began = now_ns(), cpu = usage_own_ns(), events = 0, now = began;
-    while (good && (now = now_ns()) < began + (uint64_t)pit->bench->measure_ms * 1000000) {
+    while (good && !to_stop(stage)) {
+        unsigned batch = events_to_commit(stage->bench);
         good = store_begin(prepared.store) == STORE_OK;
         for (unsigned i = 0; good && i < waiting; i++)
             for (unsigned k = 0; good && k < fan_out; k++)
@@ -205,16 +82,16 @@ static int run_store(void *argument)
                                   &first[i]);
         }
         good = good && prepare_commit(&prepared);
-        events += waiting = batch;
+        waiting = batch;
+        did(stage, batch * fan_out);
     }
-    *pit->result = (struct client_result){events * fan_out, usage_own_ns() - cpu, now - began, 0};
     prepare_close(&prepared);
     return good ? 0 : 1;
 }
 
 static int run_hmac(void *argument)
 {
-    const struct pit *pit = argument;
+    const struct stage *stage = argument;
     unsigned char mac[64];
     size_t mac_bytes;
     char *body = load_event(0, EVENT_BYTES + ENVELOPE_BYTES);
@@ -222,28 +99,25 @@ static int run_hmac(void *argument)
                            OSSL_PARAM_construct_end()};
     EVP_MAC *kind = EVP_MAC_fetch(NULL, "HMAC", NULL);
     EVP_MAC_CTX *context = EVP_MAC_CTX_new(kind);
-    uint64_t count = 0, began = now_ns(), cpu = usage_own_ns(), now;
     if (EVP_MAC_init(context, (const unsigned char *)LOAD_SECRET, strlen(LOAD_SECRET), params) != 1)
         return 1;
-    while ((now = now_ns()) < began + (uint64_t)pit->bench->measure_ms * 250000)
-        for (int i = 0; i < 100; i++, count++)
+    for (; !to_stop(stage); did(stage, WORK_STEP))
+        for (int i = 0; i < WORK_STEP; i++)
             if (EVP_MAC_init(context, NULL, 0, NULL) != 1 ||
                 EVP_MAC_update(context, (const unsigned char *)body, strlen(body)) != 1 ||
                 EVP_MAC_final(context, mac, &mac_bytes, sizeof(mac)) != 1)
                 return 1;
-    *pit->result = (struct client_result){count, usage_own_ns() - cpu, now - began, 0};
     return 0;
 }
 
 static int run_scan(void *argument)
 {
-    const struct pit *pit = argument;
+    const struct stage *stage = argument;
     static char out[EVENT_BYTES * 4];
     static struct canon_key keys[EVENT_BYTES];
     char *event = load_event(0, EVENT_BYTES);
-    uint64_t count = 0, began = now_ns(), cpu = usage_own_ns(), now;
-    while ((now = now_ns()) < began + (uint64_t)pit->bench->measure_ms * 250000)
-        for (int i = 0; i < 100; i++, count++) {
+    for (; !to_stop(stage); did(stage, WORK_STEP))
+        for (int i = 0; i < WORK_STEP; i++) {
             struct canon canon = {.in = event,
                                   .in_bytes = strlen(event),
                                   .out = out,
@@ -253,64 +127,123 @@ static int run_scan(void *argument)
             if (canon_document(&canon) != CANON_OK)
                 return 1;
         }
-    *pit->result = (struct client_result){count, usage_own_ns() - cpu, now - began, 0};
     return 0;
 }
 
-static bool measure_alone(struct pit *pit, enum ceiling ceiling, int (*run)(void *argument))
+static int (*const works[CEILING_COUNT])(void *argument) = {
+    [CEILING_curl] = run_curl,   [CEILING_curl_1000] = run_curl, [CEILING_curl_tls] = run_curl,
+    [CEILING_store] = run_store, [CEILING_hmac] = run_hmac,      [CEILING_scan] = run_scan};
+
+static bool begin_work(struct stage *stage)
 {
-    if (!child_run(run, pit, LIFE_PATIENCE)) {
-        refused("%s could not be measured", ceiling_rows[ceiling].name);
+    stage->worker_pid = child_fork(works[stage->ceiling], stage);
+    return stage->worker_pid > 0;
+}
+
+/* ---- the bare client ---- */
+
+/* Against `port`, or against the sink if that is 0. */
+static pid_t begin_client(struct stage *stage, uint16_t port)
+{
+    struct publisher_board *board = stage->publisher;
+    board->load = stage->load;
+    board->port_count = port != 0 ? 1 : stage->load.endpoints;
+    for (unsigned i = 0; i < board->port_count; i++)
+        board->ports[i] = port != 0 ? port : stage->sink->ports[i];
+    snprintf(board->host, sizeof(board->host), "127.0.0.1");
+    snprintf(board->head, sizeof(board->head),
+             "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: revhook-bench\r\nAccept: "
+             "*/*\r\nX-DevRev-Signature: %064d\r\nContent-Type: application/json\r\n",
+             0);
+    return publisher_start(board);
+}
+
+/* It is what is measured. */
+static bool begin_epoll(struct stage *stage)
+{
+    stage->worker_pid = begin_client(stage, 0);
+    return stage->worker_pid > 0;
+}
+
+static bool begin_h2o(struct stage *stage)
+{
+    stage->publisher_pid = begin_client(stage, (uint16_t)atomic_load(&stage->worker->port));
+    return stage->publisher_pid > 0;
+}
+
+/* ---- a ceiling ---- */
+
+static bool end_ceiling(struct stage *stage)
+{
+    const struct look *done = &stage->done;
+    struct measured_ceiling *measured = &stage->bench->ceilings[stage->ceiling];
+    double count = (double)done->count * stage->each;
+    pid_t *client = stage->publisher_pid > 0 ? &stage->publisher_pid : &stage->worker_pid;
+    bool ended = child_wait(*client, END_MS) == 0;
+    unsigned long failed =
+        atomic_load(&stage->publisher->failed) + atomic_load(&stage->worker->failed);
+    *client = -1;
+    if (!ended || failed > 0 || count == 0) {
+        refused("%s could not be measured: %lu requests failed", stage->name, failed);
         return false;
     }
-    add(pit->bench, ceiling, pit->result->requests, pit->result->cpu_ns, pit->result->elapsed_ns);
+    sample_add(&measured->cpu_us, (double)usage_total(&done->worker) / 1e3 / count);
+    sample_add(&measured->rate, count / ((double)done->at_ns / 1e9));
+    if (stage->sink_pid > 0)
+        sample_add(&measured->sink_us, (double)usage_total(&done->sink) / 1e3 / count);
     return true;
 }
 
-static bool measure(struct pit *pit, enum ceiling ceiling)
+/* libh2o, and what the client sends it. */
+static bool open_h2o(struct stage *stage)
 {
+    bool batches = stage->ceiling == CEILING_h2o_publish;
+    stage->load.connections = batches ? 4 : 64;
+    stage->load.types = stage->load.endpoints = batches ? 50 : 1;
+    stage->load.batch = stage->each = stage->worker->answers = batches ? BATCH : 1;
+    stage->worker->scan = batches;
+    stage->begin = begin_h2o;
+    stage->count = &stage->worker->done;
+    stage->worker_pid = ceiling_h2o_start(stage->worker);
+    return stage->worker_pid > 0;
+}
+
+/* A client, and the sink. */
+static bool open_client(struct stage *stage)
+{
+    stage->load.endpoints = stage->ceiling == CEILING_curl_1000 ? 1000 : 100;
+    stage->load.tls = stage->ceiling == CEILING_curl_tls;
+    if (stage->ceiling == CEILING_epoll) {
+        stage->load.event_bytes = EVENT_BYTES + ENVELOPE_BYTES;
+        stage->load.connections = stage->load.endpoints;
+        stage->begin = begin_epoll;
+    }
+    return stage_start_sink(stage);
+}
+
+bool ceiling_open(struct stage *stage, struct bench *bench, enum ceiling ceiling)
+{
+    const struct ceiling_row *row = &ceiling_rows[ceiling];
+    if (!stage_set(stage, bench, row->name))
+        return false;
+    stage->ceiling = ceiling;
+    stage->load = (struct load){.orgs = 1, .types = 1, .batch = 1, .event_bytes = EVENT_BYTES};
+    stage->warm_ms = WARM_MS;
+    if (row->measure_ms_most < stage->measure_ms)
+        stage->measure_ms = row->measure_ms_most;
+    stage->begin = begin_work;
+    stage->end = end_ceiling;
     switch (ceiling) {
-    case CEILING_epoll: return measure_epoll(pit);
+    case CEILING_epoll:
     case CEILING_curl:
     case CEILING_curl_1000:
-    case CEILING_curl_tls: return measure_curl(pit, ceiling);
+    case CEILING_curl_tls: return open_client(stage);
     case CEILING_h2o:
-    case CEILING_h2o_publish: return measure_h2o(pit, ceiling);
-    case CEILING_store: return measure_alone(pit, ceiling, run_store);
-    case CEILING_hmac: return measure_alone(pit, ceiling, run_hmac);
-    case CEILING_scan: return measure_alone(pit, ceiling, run_scan);
+    case CEILING_h2o_publish: return open_h2o(stage);
+    case CEILING_store:
+    case CEILING_hmac:
+    case CEILING_scan: stage->count = &stage->worker->done; return true;
     case CEILING_COUNT: break;
     }
     return false;
-}
-
-/* The batch that the service itself had in this round, 100 if it was not measured. */
-static unsigned batch_seen(const struct bench *bench)
-{
-    const struct sample *seen = &bench->runs[RUN_batches].figures[FIGURE_EVENTS_PER_COMMIT];
-    double last = seen->count > 0 ? seen->values[seen->count - 1] : BATCH;
-    return last < 1 ? 1 : last > 4096 ? 4096 : (unsigned)last;
-}
-
-bool ceiling_measure(struct bench *bench, enum ceiling ceiling)
-{
-    struct pit pit = {.bench = bench, .sink_pid = -1, .events_per_commit = batch_seen(bench)};
-    if (!child_folder(bench->folder, pit.folder, sizeof(pit.folder))) {
-        refused("cannot make a folder in %s (see --dir)", bench->folder);
-        return false;
-    }
-    pit.sink = child_share(sizeof(*pit.sink));
-    pit.publisher = child_share(sizeof(*pit.publisher));
-    pit.h2o = child_share(sizeof(*pit.h2o));
-    pit.result = child_share(sizeof(*pit.result));
-    pit.phase = child_share(sizeof(*pit.phase));
-    bool good = measure(&pit, ceiling);
-    child_end(pit.sink_pid, 1000);
-    child_remove(pit.folder);
-    child_unshare(pit.sink, sizeof(*pit.sink));
-    child_unshare(pit.publisher, sizeof(*pit.publisher));
-    child_unshare(pit.h2o, sizeof(*pit.h2o));
-    child_unshare(pit.result, sizeof(*pit.result));
-    child_unshare(pit.phase, sizeof(*pit.phase));
-    return good;
 }

@@ -24,6 +24,7 @@
 #define EVENTS_MAX  256
 #define CONNECTIONS 2048L
 #define FDS_MAX     8192
+#define WAIT_MS     5    /* at most, for it may be paused */
 #define READ_BYTES  1024 /* answers are short, and what is smaller comes from the heap cheaper */
 
 struct client;
@@ -42,13 +43,15 @@ struct client {
     uint32_t registered[FDS_MAX];
     CURLU **urls;
     X509_STORE *store;
-    uint64_t done, failed;
+    struct worker_board *board;
+    struct transfer *resting; /* paused when they were done */
 };
 
 struct transfer {
     CURL *easy;
     unsigned endpoint; /* always the same, so the number of connections does not grow */
     struct client_shard *shard;
+    struct transfer *next; /* while it rests */
     struct curl_slist headers[3];
 };
 
@@ -146,6 +149,7 @@ static bool set_up_transfer(struct client *client, struct transfer *transfer)
 
 static void start_transfer(struct client *client, struct transfer *transfer)
 {
+    atomic_fetch_add_explicit(&client->board->under_way, 1, memory_order_relaxed);
     transfer->shard = &client->shards[transfer->endpoint % SHARDS];
     curl_easy_setopt(transfer->easy, CURLOPT_CURLU, client->urls[transfer->endpoint]);
     curl_multi_add_handle(transfer->shard->multi, transfer->easy);
@@ -158,10 +162,22 @@ static void collect_done(struct client *client, struct client_shard *shard)
         struct transfer *transfer;
         if (message->msg != CURLMSG_DONE)
             continue;
-        client->failed += message->data.result != CURLE_OK;
-        client->done++;
+        if (message->data.result != CURLE_OK)
+            atomic_fetch_add(&client->board->failed, 1);
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
         curl_multi_remove_handle(shard->multi, transfer->easy);
+        atomic_fetch_sub_explicit(&client->board->under_way, 1, memory_order_relaxed);
+        transfer->next = client->resting;
+        client->resting = transfer;
+    }
+}
+
+static void start_resting(struct client *client)
+{
+    if (atomic_load_explicit(&client->board->paused, memory_order_relaxed))
+        return;
+    for (struct transfer *transfer; (transfer = client->resting) != NULL;) {
+        client->resting = transfer->next;
         start_transfer(client, transfer);
     }
 }
@@ -187,7 +203,7 @@ static void client_turn(struct client *client)
     struct epoll_event events[EVENTS_MAX];
     bool touched[SHARDS] = {false};
     int64_t now = client_ms();
-    int wait = 100, running;
+    int wait = WAIT_MS, running;
     for (int i = 0; i < SHARDS; i++)
         if (client->shards[i].wake_at_ms >= 0 && client->shards[i].wake_at_ms - now < wait)
             wait =
@@ -206,6 +222,7 @@ static void client_turn(struct client *client)
         if (touched[i])
             collect_done(client, shard);
     }
+    start_resting(client);
 }
 
 static bool set_up_client(struct client *client)
@@ -238,14 +255,14 @@ static bool set_up_client(struct client *client)
     return true;
 }
 
-bool ceiling_curl(const struct curl_plan *plan, const atomic_int *phase,
-                  struct client_result *result)
+bool ceiling_curl(const struct curl_plan *plan, struct worker_board *board)
 {
     static struct client client;
     static struct transfer transfers[LOAD_ENDPOINTS_MAX];
     unsigned count = plan->endpoints > TRANSFERS ? plan->endpoints : TRANSFERS;
     curl_global_init(CURL_GLOBAL_DEFAULT);
     client.plan = plan;
+    client.board = board;
     if (!set_up_client(&client))
         return false;
     for (unsigned i = 0; i < count; i++) {
@@ -254,12 +271,7 @@ bool ceiling_curl(const struct curl_plan *plan, const atomic_int *phase,
             return false;
         start_transfer(&client, &transfers[i]);
     }
-    while (atomic_load_explicit(phase, memory_order_relaxed) == CLIENT_WARMS)
+    while (!atomic_load_explicit(&board->stop, memory_order_relaxed))
         client_turn(&client);
-    uint64_t done = client.done, began = now_ns(), cpu = usage_own_ns();
-    while (atomic_load_explicit(phase, memory_order_relaxed) == CLIENT_MEASURES)
-        client_turn(&client);
-    *result = (struct client_result){client.done - done, usage_own_ns() - cpu, now_ns() - began,
-                                     client.failed};
     return true;
 }

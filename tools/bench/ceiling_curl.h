@@ -2,8 +2,8 @@
 #ifndef REVHOOK_BENCH_CEILING_CURL_H
 #define REVHOOK_BENCH_CEILING_CURL_H
 
-#include <stdatomic.h>
-#include <stdbool.h>
+#include "tools/bench/worker.h"
+
 #include <stdint.h>
 
 struct curl_plan {
@@ -13,16 +13,8 @@ struct curl_plan {
     const char *body;
 };
 
-struct client_result {
-    uint64_t requests, cpu_ns, elapsed_ns; /* of the measured part */
-    uint64_t failed;                       /* of all of it */
-};
-
-enum client_phase { CLIENT_WARMS, CLIENT_MEASURES, CLIENT_ENDS };
-
-/* POSTs to the endpoints in turn, as fast as one thread can; another process moves the phase.
- * False if libcurl cannot be set up. */
-bool ceiling_curl(const struct curl_plan *plan, const atomic_int *phase,
-                  struct client_result *result);
+/* POSTs to the endpoints in turn, as fast as one thread can, until it is to stop; counts what
+ * failed. False if libcurl cannot be set up. */
+bool ceiling_curl(const struct curl_plan *plan, struct worker_board *board);
 
 #endif

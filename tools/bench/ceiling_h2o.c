@@ -23,7 +23,7 @@ static struct {
     h2o_globalconf_t config;
     h2o_context_t context;
     h2o_accept_ctx_t accept;
-    struct h2o_board *board;
+    struct worker_board *board;
     char *canonical;
     size_t canonical_bytes;
     struct canon_key *keys;
@@ -65,7 +65,7 @@ static int on_post(h2o_handler_t *handler, h2o_req_t *request)
     h2o_add_header(&request->pool, &request->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
                    H2O_STRLIT("application/json"));
     h2o_send_inline(request, answer, bytes);
-    atomic_fetch_add_explicit(&server.board->requests, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&server.board->done, 1, memory_order_relaxed);
     return 0;
 }
 
@@ -105,7 +105,7 @@ static int serve(void *argument)
     return child_stopped() ? 0 : 1;
 }
 
-pid_t ceiling_h2o_start(struct h2o_board *board)
+pid_t ceiling_h2o_start(struct worker_board *board)
 {
     pid_t pid = child_fork(serve, board);
     for (int i = 0; pid > 0 && i < 1000 && atomic_load(&board->port) == 0; i++)

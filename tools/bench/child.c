@@ -91,7 +91,7 @@ static void remember(pid_t pid)
             children[i] = pid;
             return;
         }
-    abort(); /* a run has three */
+    abort(); /* a stage has three, a group ten stages */
 }
 
 static void forget(pid_t pid)
@@ -168,11 +168,24 @@ int child_wait(pid_t pid, int ms)
     return ended == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+void child_hold(pid_t pid)
+{
+    if (pid > 0)
+        kill(pid, SIGSTOP);
+}
+
+void child_go_on(pid_t pid)
+{
+    if (pid > 0)
+        kill(pid, SIGCONT);
+}
+
 void child_end(pid_t pid, int ms)
 {
     if (pid <= 0)
         return;
     kill(pid, SIGTERM);
+    child_go_on(pid); /* what is stopped does not see it */
     child_wait(pid, ms);
 }
 

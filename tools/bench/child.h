@@ -29,7 +29,12 @@ pid_t child_exec(char *const argv[], const char *log, int *out);
  * signal asked to end, or one killed it: then it has been killed. */
 int child_wait(pid_t pid, int ms);
 
-/* Asks it to end (SIGTERM), waits up to `ms`, then kills it. pid -1 is fine. */
+/* Stops a process where it is (SIGSTOP), and lets it go on. pid -1 is fine. */
+void child_hold(pid_t pid);
+void child_go_on(pid_t pid);
+
+/* Asks it to end (SIGTERM), waits up to `ms`, then kills it. pid -1 is fine, and one that is held.
+ */
 void child_end(pid_t pid, int ms);
 
 /* Runs `run` in a process of its own and waits for it. True if it returned 0 in time. */

@@ -24,18 +24,18 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 const struct run_row run_rows[RUN_COUNT] = {
-#define X(name, modes, repeats, times, warm_ms, help, ...) \
-    {#name,                                                \
-     modes,                                                \
-     repeats,                                              \
-     times,                                                \
-     warm_ms,                                              \
-     help,                                                 \
-     {.orgs = 1,                                           \
-      .event_bytes = EVENT_BYTES,                          \
-      .batch = BATCH,                                      \
-      .connections = CONNECTIONS,                          \
-      .backlog = BACKLOG,                                  \
+#define X(name, modes, together, repeats, warm_ms, help, ...) \
+    {#name,                                                   \
+     modes,                                                   \
+     together,                                                \
+     repeats,                                                 \
+     warm_ms,                                                 \
+     help,                                                    \
+     {.orgs = 1,                                              \
+      .event_bytes = EVENT_BYTES,                             \
+      .batch = BATCH,                                         \
+      .connections = CONNECTIONS,                             \
+      .backlog = BACKLOG,                                     \
       __VA_ARGS__}},
 #include "tools/bench/runs.def"
 #undef X
@@ -43,19 +43,9 @@ const struct run_row run_rows[RUN_COUNT] = {
 #pragma GCC diagnostic pop
 
 const struct ceiling_row ceiling_rows[CEILING_COUNT] = {
-    [CEILING_epoll] = {"epoll", F, 9, "bare epoll client: a POST of a delivery's size, keep-alive"},
-    [CEILING_curl] = {"curl", G | Q | F, EVERY,
-                      "tuned libcurl client, nothing behind it, 100 endpoints"},
-    [CEILING_curl_1000] = {"curl_1000", Q | F, 9, "the same, 1,000 endpoints"},
-    [CEILING_curl_tls] = {"curl_tls", Q | F, 9, "the same, 100 endpoints, TLS kept open"},
-    [CEILING_h2o] = {"h2o", F, 9, "libh2o: a POST of 1 KiB received and answered"},
-    [CEILING_h2o_publish] = {"h2o_publish", G | Q | F, EVERY,
-                             "libh2o: batches of 100 received, scanned, answered; each event"},
-    [CEILING_store] = {"store", G | Q | F, EVERY,
-                       "SQLite, synchronous=FULL: accepted and recorded, with as many events to a "
-                       "commit as the service had; each delivery"},
-    [CEILING_hmac] = {"hmac", G | Q | F, 9, "libcrypto: HMAC-SHA256 of a delivery's body"},
-    [CEILING_scan] = {"scan", G | Q | F, 9, "1 KiB of JSON checked and made canonical"},
+#define X(name, ...) [CEILING_##name] = {#name, __VA_ARGS__},
+#include "tools/bench/ceilings.def"
+#undef X
 };
 
 const struct figure_row figure_rows[FIGURE_COUNT] = {
@@ -149,10 +139,10 @@ static void choose_mode(struct bench *bench, const struct cli *cli)
         enum mode mode;
         unsigned rounds;
         int measure_ms, settle_ms, budget_ms;
-    } modes[] = {{"guard", MODE_GUARD, ROUNDS_MAX, 400, 600, 20000},
-                 {"quick", MODE_QUICK, ROUNDS_MAX, 500, 2000, 85000},
-                 {"long", MODE_LONG, 25, 500, 8000, 0},
-                 {NULL, MODE_FULL, 25, 500, 8000, 0}};
+    } modes[] = {{"guard", MODE_GUARD, ROUNDS_MAX, 1000, 600, 20000},
+                 {"quick", MODE_QUICK, ROUNDS_MAX, 800, 2000, 85000},
+                 {"long", MODE_LONG, 5, 4000, 8000, 0},
+                 {NULL, MODE_FULL, 5, 4000, 8000, 0}};
     unsigned i = 0;
     while (modes[i].option != NULL && !args_has(cli, modes[i].option))
         i++;

@@ -29,10 +29,10 @@
 
 #define ANSWER_BYTES   (1 << 20)
 #define EVENTS_MAX     128
+#define PAUSED_NS      UINT64_C(5000000) /* between two looks at whether it may go on */
 #define PACE_NS        500000 /* between two looks at the arrivals while too many are on their way */
 #define DRAIN_NS       UINT64_C(5000000000) /* for answers after the end was asked for */
 #define RETRY_AFTER_NS UINT64_C(20000000)   /* after a refusal */
-#define PAUSED_NS      UINT64_C(5000000)    /* between two looks at whether it may go on */
 
 /* A complete request: head, then body. */
 struct ready_request {

@@ -71,8 +71,7 @@ static void print_head(const struct bench *bench)
     processor_name(processor, sizeof(processor));
     today(date);
     printf("revhook bench %s (%s), %s\n%d processors of %s, %s %s\n"
-           "%u rounds (fewer of some runs), %d ms measured in each run (or a multiple); medians "
-           "(least-most)\n\n",
+           "%u rounds (fewer of some runs), %d ms measured in each; medians (least-most)\n\n",
            REVHOOK_VERSION, mode_name(bench), date, bench->processors, processor, system.sysname,
            system.release, bench->rounds, bench->measure_ms);
 }

@@ -47,10 +47,6 @@ double sample_most(const struct sample *sample)
 struct sample sample_ratio(const struct sample *a, const struct sample *b)
 {
     struct sample ratio = {0};
-    if (a->count > 0 && a->count != b->count && sample_median(b) > 0) {
-        sample_add(&ratio, sample_median(a) / sample_median(b));
-        return ratio;
-    }
     for (unsigned i = 0; i < a->count && i < b->count; i++)
         if (b->values[i] > 0)
             sample_add(&ratio, a->values[i] / b->values[i]);

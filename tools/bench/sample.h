@@ -19,7 +19,7 @@ double sample_least(const struct sample *sample);
 double sample_most(const struct sample *sample);
 
 /* Round by round a / b, so that what slows a whole round down falls out; rounds where b is not
- * above 0 are left out. If one of the two was measured in fewer rounds, that of their medians. */
+ * above 0 are left out, and those that only one of them had. */
 struct sample sample_ratio(const struct sample *a, const struct sample *b);
 
 #endif

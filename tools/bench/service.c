@@ -85,7 +85,7 @@ static bool read_port(struct service *service, int out)
     return service->port != 0;
 }
 
-bool service_start(struct service *service)
+pid_t service_start(struct service *service)
 {
     char log[4200], ca[4300];
     char *argv[] = {(char *)service->program,
@@ -103,25 +103,19 @@ bool service_start(struct service *service)
     service->began_ns = now_ns();
     snprintf(log, sizeof(log), "%s/log", service->folder);
     snprintf(ca, sizeof(ca), "ca_file=%s", service->ca_file);
-    service->pid = child_exec(argv, log, &out);
-    bool good = service->pid > 0 && read_port(service, out);
+    pid_t pid = child_exec(argv, log, &out);
+    bool good = pid > 0 && read_port(service, out);
     service->ready_ms = (double)(now_ns() - service->began_ns) / 1e6;
     if (out >= 0)
         close(out);
-    if (!good) {
-        service_end(service);
-        if (!child_stopped()) {
-            refused("%s does not start (is it there? see --daemon); its log:", service->program);
-            show_log(log);
-        }
+    if (good)
+        return pid;
+    child_end(pid, END_MS);
+    if (!child_stopped()) {
+        refused("%s does not start (is it there? see --daemon); its log:", service->program);
+        show_log(log);
     }
-    return good;
-}
-
-void service_end(struct service *service)
-{
-    child_end(service->pid, END_MS);
-    service->pid = -1;
+    return -1;
 }
 
 /* ---- its metrics ---- */

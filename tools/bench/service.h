@@ -10,21 +10,17 @@ struct service {
     const char *program; /* revhookd */
     char folder[4096];   /* its store, its log, its certificate; "" : none */
     char ca_file[4200];  /* "" : none */
-    pid_t pid;           /* -1: does not run */
-    uint16_t port;
-    uint64_t began_ns; /* when the program was started */
-    double ready_ms;   /* from then to its line */
+    uint16_t port;       /* 0: does not run */
+    uint64_t began_ns;   /* when the program was started */
+    double ready_ms;     /* from then to its line */
 };
 
 /* Makes a store with the webhooks of `load`, active, on these ports of 127.0.0.1, and the rows that
  * it asks for. In a process of its own. False after printing what is wrong. */
 bool service_prepare(const struct service *service, const struct load *load, const uint16_t *ports);
 
-/* Starts the daemon and waits until it answers. False after printing what is wrong. */
-bool service_start(struct service *service);
-
-/* Ends it. */
-void service_end(struct service *service);
+/* Starts the daemon and waits until it answers; its process. -1 after printing what is wrong. */
+pid_t service_start(struct service *service);
 
 /* Reads a counter of its /metrics ("commits_total"); -1 if it cannot be had. */
 double service_metric(const struct service *service, const char *name);

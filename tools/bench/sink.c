@@ -34,9 +34,6 @@
 #define SIGNATURE_EVERY   64
 #define DRIP_MS           200
 #define BACKLOG           1024
-#define SETTLE_STEP_MS    200
-#define SETTLED_ARRIVALS  200 /* for each new connection */
-#define SETTLED_STEPS     2   /* in a row */
 
 /* A listener (capacity 0) or a connection. */
 struct peer {
@@ -338,20 +335,4 @@ pid_t sink_start(struct sink_board *board)
     refused("the sink does not start: %s", board->error[0] ? board->error : "no answer from it");
     child_end(pid, 0);
     return -1;
-}
-
-bool sink_settle(const struct sink_board *board, int ms, int most_ms)
-{
-    if (!child_pause(ms))
-        return false;
-    for (int i = 0, quiet = 0; i < most_ms / SETTLE_STEP_MS && quiet < SETTLED_STEPS; i++) {
-        unsigned long connections = atomic_load(&board->connections);
-        unsigned long arrivals = atomic_load(&board->arrivals);
-        if (!child_pause(SETTLE_STEP_MS))
-            return false;
-        connections = atomic_load(&board->connections) - connections;
-        arrivals = atomic_load(&board->arrivals) - arrivals;
-        quiet = arrivals > 0 && connections * SETTLED_ARRIVALS <= arrivals ? quiet + 1 : 0;
-    }
-    return true;
 }

@@ -35,9 +35,4 @@ struct sink_board {
  * after printing what is wrong. */
 pid_t sink_start(struct sink_board *board);
 
-/* Waits at least `ms`, and then until hardly any new connections are opened to it, at most
- * `most_ms` more: what is measured is a sender at work, not one that begins. False if a signal asks
- * to end. */
-bool sink_settle(const struct sink_board *board, int ms, int most_ms);
-
 #endif

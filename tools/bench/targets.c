@@ -60,8 +60,8 @@ struct sample target_value(const struct bench *bench, enum target target)
     case TARGET_over_curl: return sample_ratio(rate, &bench->ceilings[CEILING_curl].rate);
     case TARGET_single_over_batches: return ratio(bench, FIGURE_RATE, RUN_single, RUN_batches);
     case TARGET_endpoints_1000_over_100:
-        return ratio(bench, FIGURE_RATE, RUN_endpoints_1000, RUN_batches);
-    case TARGET_tls_over_plain: return ratio(bench, FIGURE_RATE, RUN_tls, RUN_batches);
+        return ratio(bench, FIGURE_RATE, RUN_endpoints_1000, RUN_endpoints_100);
+    case TARGET_tls_over_plain: return ratio(bench, FIGURE_RATE, RUN_tls, RUN_plain);
     case TARGET_fan_out_1000_over_1:
         return ratio(bench, FIGURE_RATE, RUN_fan_out_1000, RUN_fan_out_1);
     case TARGET_cpu_rows_10m_over_10k:
@@ -177,10 +177,11 @@ void target_reason(const struct bench *bench, enum target target, char reason[TA
     case TARGET_over_curl: tell_over_curl(bench, &allowed, reason); return;
     case TARGET_single_over_batches: tell_both(bench, RUN_single, RUN_batches, reason); return;
     case TARGET_endpoints_1000_over_100:
-        tell_both_and_client(bench, RUN_endpoints_1000, RUN_batches, CEILING_curl_1000, reason);
+        tell_both_and_client(bench, RUN_endpoints_1000, RUN_endpoints_100, CEILING_curl_1000,
+                             reason);
         return;
     case TARGET_tls_over_plain:
-        tell_both_and_client(bench, RUN_tls, RUN_batches, CEILING_curl_tls, reason);
+        tell_both_and_client(bench, RUN_tls, RUN_plain, CEILING_curl_tls, reason);
         return;
     case TARGET_fan_out_1000_over_1:
         tell_both(bench, RUN_fan_out_1000, RUN_fan_out_1, reason);

@@ -81,19 +81,9 @@ double usage_rss_peak_mb(pid_t pid)
     return status_mb(pid, "VmHWM:");
 }
 
-static uint64_t read_ns(clockid_t id)
-{
-    struct timespec now;
-    clock_gettime(id, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 uint64_t now_ns(void)
 {
-    return read_ns(CLOCK_MONOTONIC);
-}
-
-uint64_t usage_own_ns(void)
-{
-    return read_ns(CLOCK_PROCESS_CPUTIME_ID);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }

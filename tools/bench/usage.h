@@ -24,7 +24,4 @@ double usage_rss_peak_mb(pid_t pid);
 /* CLOCK_MONOTONIC, which all processes of a machine read alike. */
 uint64_t now_ns(void);
 
-/* Processor time of the calling process so far. */
-uint64_t usage_own_ns(void);
-
 #endif
