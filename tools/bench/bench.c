@@ -15,6 +15,7 @@
 #include "tools/bench/group.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void tell_round(const struct bench *bench, unsigned round)
 {
@@ -40,9 +41,10 @@ static void tell(unsigned round, const char *name, const char *help)
 /* What is measured at a time. */
 static struct group group;
 
-static struct stage *next_stage(unsigned round, const char *name, const char *help)
+static struct stage *next_stage(void)
 {
-    tell(round, name, help);
+    if (group.count == GROUP_MAX)
+        abort(); /* runs.def puts fewer together */
     return &group.stages[group.count++];
 }
 
@@ -64,13 +66,15 @@ static bool has_ceiling(const struct bench *bench, unsigned round, int ceiling,
 static bool add_run(struct bench *bench, unsigned round, int run)
 {
     const struct run_row *row = &run_rows[run];
-    return run_open(next_stage(round, row->name, row->help), bench, (enum run)run);
+    tell(round, row->name, row->help);
+    return run_open(next_stage(), bench, (enum run)run);
 }
 
 static bool add_ceiling(struct bench *bench, unsigned round, int ceiling)
 {
     const struct ceiling_row *row = &ceiling_rows[ceiling];
-    return ceiling_open(next_stage(round, row->name, row->help), bench, (enum ceiling)ceiling);
+    tell(round, row->name, row->help);
+    return ceiling_open(next_stage(), bench, (enum ceiling)ceiling);
 }
 
 /* Measures what was opened, if all was. */
@@ -108,16 +112,37 @@ static bool measure_alone(struct bench *bench, unsigned round)
     return good;
 }
 
+/* All times of a run together are as long as the one of others. */
+static bool measure_one_after_other(struct bench *bench, unsigned round)
+{
+    for (int times = 0; times < bench->times; times++)
+        for (int i = 0; i < RUN_COUNT; i++) {
+            if (!has_run(bench, round, i, ONE_AFTER_OTHER))
+                continue;
+            bool good =
+                times == 0 ? add_run(bench, round, i) : run_open(next_stage(), bench, (enum run)i);
+            group.stages[0].measure_ms /= bench->times;
+            if (!measure(good, round))
+                return false;
+        }
+    return true;
+}
+
+/* The same load on the service and on the peer. */
+static bool measure_peer(struct bench *bench, unsigned round)
+{
+    tell(round, bench->peer.name, "single events to one endpoint, and the same here");
+    return measure(run_open_own(next_stage(), bench), round) &&
+           measure(run_open_peer(next_stage(), bench), round);
+}
+
 static bool measure_round(struct bench *bench, unsigned round)
 {
-    static const char help[] = "single events to one endpoint";
-    for (enum together together = ALONE + 1; together < TOGETHER_COUNT; together++)
+    for (enum together together = WITH_BATCHES; together < TOGETHER_COUNT; together++)
         if (!measure_together(bench, round, together))
             return false;
-    return measure_alone(bench, round) &&
-           (bench->peer.name == NULL ||
-            (measure(run_open_own(next_stage(round, "revhook", help), bench), round) &&
-             measure(run_open_peer(next_stage(round, bench->peer.name, help), bench), round)));
+    return measure_alone(bench, round) && measure_one_after_other(bench, round) &&
+           (bench->peer.name == NULL || measure_peer(bench, round));
 }
 
 /* ---- the bench ---- */

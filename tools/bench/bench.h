@@ -58,9 +58,12 @@ enum ceiling {
     CEILING_COUNT
 };
 
-/* What is compared is measured in turn, slice by slice; the rest has the machine for itself. */
+/* What is compared is measured in turn, slice by slice; or, where it has timers of its own and
+ * cannot be stopped, one after the other, several times in a round. The rest has the machine for
+ * itself. */
 enum together {
     ALONE,
+    ONE_AFTER_OTHER,
     WITH_BATCHES,
     WITH_ENDPOINTS,
     WITH_TLS,
@@ -115,6 +118,7 @@ struct bench {
     unsigned rounds;    /* asked for; at the end: made */
     int budget_ms;      /* no round begins that would not end by then; 0: no limit */
     int measure_ms;
+    int times;     /* in a round, of what is measured one after the other */
     int settle_ms; /* at most, until hardly any connections are made any more */
     int processors;
     struct peer peer;

@@ -138,17 +138,18 @@ static void choose_mode(struct bench *bench, const struct cli *cli)
         const char *option;
         enum mode mode;
         unsigned rounds;
-        int measure_ms, settle_ms, budget_ms;
-    } modes[] = {{"guard", MODE_GUARD, ROUNDS_MAX, 1000, 600, 20000},
-                 {"quick", MODE_QUICK, ROUNDS_MAX, 800, 2000, 85000},
-                 {"long", MODE_LONG, 5, 4000, 8000, 0},
-                 {NULL, MODE_FULL, 5, 4000, 8000, 0}};
+        int measure_ms, times, settle_ms, budget_ms;
+    } modes[] = {{"guard", MODE_GUARD, ROUNDS_MAX, 1000, 1, 600, 20000},
+                 {"quick", MODE_QUICK, ROUNDS_MAX, 800, 1, 2000, 85000},
+                 {"long", MODE_LONG, 5, 4000, 3, 8000, 0},
+                 {NULL, MODE_FULL, 5, 4000, 3, 8000, 0}};
     unsigned i = 0;
     while (modes[i].option != NULL && !args_has(cli, modes[i].option))
         i++;
     bench->mode = modes[i].mode;
     bench->rounds = modes[i].rounds;
     bench->measure_ms = modes[i].measure_ms;
+    bench->times = modes[i].times;
     bench->settle_ms = modes[i].settle_ms;
     bench->budget_ms = args_has(cli, "rounds") ? 0 : modes[i].budget_ms;
 }

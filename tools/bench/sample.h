@@ -2,7 +2,7 @@
 #ifndef REVHOOK_BENCH_SAMPLE_H
 #define REVHOOK_BENCH_SAMPLE_H
 
-#define SAMPLE_MAX 64
+#define SAMPLE_MAX 256
 
 /* Zeroed: not measured. */
 struct sample {
