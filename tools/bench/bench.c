@@ -112,7 +112,6 @@ static bool measure_alone(struct bench *bench, unsigned round)
     return good;
 }
 
-/* All times of a run together are as long as the one of others. */
 static bool measure_one_after_other(struct bench *bench, unsigned round)
 {
     for (int times = 0; times < bench->times; times++)
@@ -121,7 +120,6 @@ static bool measure_one_after_other(struct bench *bench, unsigned round)
                 continue;
             bool good =
                 times == 0 ? add_run(bench, round, i) : run_open(next_stage(), bench, (enum run)i);
-            group.stages[0].measure_ms /= bench->times;
             if (!measure(good, round))
                 return false;
         }

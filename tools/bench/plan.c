@@ -141,8 +141,8 @@ static void choose_mode(struct bench *bench, const struct cli *cli)
         int measure_ms, times, settle_ms, budget_ms;
     } modes[] = {{"guard", MODE_GUARD, ROUNDS_MAX, 1000, 1, 600, 20000},
                  {"quick", MODE_QUICK, ROUNDS_MAX, 800, 1, 2000, 85000},
-                 {"long", MODE_LONG, 5, 4000, 3, 8000, 0},
-                 {NULL, MODE_FULL, 5, 4000, 3, 8000, 0}};
+                 {"long", MODE_LONG, 5, 4000, 2, 8000, 0},
+                 {NULL, MODE_FULL, 5, 4000, 2, 8000, 0}};
     unsigned i = 0;
     while (modes[i].option != NULL && !args_has(cli, modes[i].option))
         i++;
