@@ -2,9 +2,9 @@
  *
  * Method. A sender makes three POSTs to a receiver on 127.0.0.1, the last of which finds its
  * connection closed; in the n-th run the n-th block that anything in the process asks for meanwhile
- * is refused (everywhere.c), n = 1, 2, 3
- * ... until a run asks for fewer. Each run is a program of its own. Every run must either end with
- * an outcome of each POST, or stop because memory was short, saying so; no other death, no hanging.
+ * is refused (everywhere.c), n = 1, 2, 3 ... until a run asks for fewer. Each run is a program of
+ * its own. Every run must either end with an outcome of each POST, or stop because memory was
+ * short, saying so; no other death, no hanging.
  *
  * Command: build/tests/fail_sender. Prints `N of N injected`, at last `N passed, N failed`. */
 #include "dispatcher/sender.h"
