@@ -3,9 +3,13 @@
  * Owns: a thread that takes one call after the other, waits for quiet, moves the clock from
  * deadline to deadline, each at its own instant, and waits for quiet in between. Refuses: to move
  * while anything is under way, and to exist with a real clock. */
+#include "dispatcher/thread.h"
 #include "dispatcher/threads.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct clock_driver {
     struct dispatch *dispatch;
@@ -76,13 +80,18 @@ static void *run(void *argument)
     }
 }
 
-struct clock_driver *clock_driver_start(struct dispatch *dispatch)
+struct clock_driver *clock_driver_start(struct dispatch *dispatch, char *error, size_t error_bytes)
 {
     struct clock_driver *driver = hook_alloc(sizeof(*driver));
     driver->dispatch = dispatch;
     driver->stop.kind = MAIL_STOP;
-    if (mailbox_init(&driver->mailbox) && pthread_create(&driver->thread, NULL, run, driver) == 0)
+    if (!mailbox_init(&driver->mailbox))
+        snprintf(error, error_bytes, "cannot make the mailbox of the virtual clock: %s",
+                 strerror(errno));
+    else if (thread_start(&driver->thread, run, driver, "the virtual clock", error, error_bytes))
         return driver;
+    else
+        mailbox_destroy(&driver->mailbox);
     free(driver);
     return NULL;
 }

@@ -41,17 +41,12 @@ static bool make_senders(struct dispatch *dispatch, char *error, size_t error_by
 static bool run_threads(struct dispatch *dispatch, char *error, size_t error_bytes)
 {
     for (unsigned i = 0; i < dispatch->options.senders; i++) {
-        if (!sender_thread_run(dispatch->senders[i])) {
-            snprintf(error, error_bytes, "cannot start a sender thread");
+        if (!sender_thread_run(dispatch->senders[i], error, error_bytes))
             return false;
-        }
     }
     if (clock_is_virtual(dispatch->options.clock)) {
-        dispatch->driver = clock_driver_start(dispatch);
-        if (!dispatch->driver) {
-            snprintf(error, error_bytes, "cannot start the thread of the virtual clock");
-            return false;
-        }
+        dispatch->driver = clock_driver_start(dispatch, error, error_bytes);
+        return dispatch->driver != NULL;
     }
     return true;
 }

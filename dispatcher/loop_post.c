@@ -5,6 +5,7 @@
 #include "dispatcher/log.h"
 #include "dispatcher/loop_inside.h"
 #include "dispatcher/secret.h"
+#include "dispatcher/thread.h"
 
 #include "core/envelope.h"
 
@@ -188,9 +189,10 @@ struct sender_thread *sender_thread_new(struct dispatch *dispatch, unsigned inde
     return thread;
 }
 
-bool sender_thread_run(struct sender_thread *thread)
+bool sender_thread_run(struct sender_thread *thread, char *error, size_t error_bytes)
 {
-    thread->running = pthread_create(&thread->thread, NULL, loop_run, thread) == 0;
+    thread->running =
+        thread_start(&thread->thread, loop_run, thread, "a sender", error, error_bytes);
     return thread->running;
 }
 

@@ -158,8 +158,8 @@ bool recover(struct writer *writer, char *error, size_t error_bytes);
 struct sender_thread *sender_thread_new(struct dispatch *dispatch, unsigned index,
                                         const struct core_config *config, char *error,
                                         size_t error_bytes);
-/* Starts its thread. */
-bool sender_thread_run(struct sender_thread *thread);
+/* Starts its thread. False, with `error`, if that fails. */
+bool sender_thread_run(struct sender_thread *thread, char *error, size_t error_bytes);
 struct mailbox *sender_thread_mailbox(struct sender_thread *thread);
 /* Asks it to end: it starts nothing more and lets attempts in flight end for patience_ms. */
 void sender_thread_stop(struct sender_thread *thread, dur_ms patience_ms);
@@ -179,7 +179,8 @@ size_t sender_thread_in_flight(struct sender_thread *thread, int64_t *keys, size
 
 /* ---- clock_driver.c ---- */
 
-struct clock_driver *clock_driver_start(struct dispatch *dispatch);
+/* Starts it; NULL, with `error`, if that fails. */
+struct clock_driver *clock_driver_start(struct dispatch *dispatch, char *error, size_t error_bytes);
 void clock_driver_stop(struct clock_driver *driver);
 void clock_driver_send(struct clock_driver *driver, struct advance_call *call);
 

@@ -15,6 +15,7 @@
  * kept and tried again until it is durable; meanwhile the senders start nothing new. Where nothing
  * is kept an empty transaction is tried again, so that the senders go on though no client asks. */
 #include "dispatcher/log.h"
+#include "dispatcher/thread.h"
 #include "dispatcher/threads.h"
 
 #include <assert.h>
@@ -317,11 +318,7 @@ bool writer_start(struct writer *writer, struct dispatch *dispatch, char *error,
 {
     if (!writer_recover(writer, dispatch, error, error_bytes))
         return false;
-    if (pthread_create(&writer->thread, NULL, run, writer) != 0) {
-        snprintf(error, error_bytes, "cannot start the writer thread");
-        return false;
-    }
-    return true;
+    return thread_start(&writer->thread, run, writer, "the writer", error, error_bytes);
 }
 
 void writer_stop(struct writer *writer)

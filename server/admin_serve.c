@@ -12,6 +12,7 @@
 
 #include "dispatcher/hook.h"
 #include "dispatcher/log.h"
+#include "dispatcher/thread.h"
 #include "server/admin.h"
 #include "server/admin_socket.h"
 
@@ -183,16 +184,13 @@ struct admin_server *admin_server_start(const struct admin_server_options *optio
                                         size_t error_bytes)
 {
     struct admin_server *server = hook_alloc(sizeof(*server));
-    int failed = ENOMEM;
     server->options = *options;
     sem_init(&server->done, 0, 0);
     server->stop = eventfd(0, EFD_CLOEXEC);
-    if (server->stop >= 0)
-        failed = pthread_create(&server->thread, NULL, run, server);
-    if (failed == 0)
+    if (server->stop < 0)
+        snprintf(error, error_bytes, "cannot set up the admin socket: %s", strerror(errno));
+    else if (thread_start(&server->thread, run, server, "the admin socket", error, error_bytes))
         return server;
-    snprintf(error, error_bytes, "the thread of the admin socket cannot be started: %s",
-             strerror(failed));
     free_server(server);
     return NULL;
 }

@@ -18,6 +18,7 @@
 #include "dispatcher/clock.h"
 #include "dispatcher/log.h"
 #include "dispatcher/secret.h"
+#include "dispatcher/thread.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -282,18 +283,18 @@ static struct peers *make_peers(const struct http_options *options)
 struct http *http_start(const struct http_options *options, char *error, size_t error_bytes)
 {
     struct http *http = calloc(1, sizeof(*http));
-    int failed = ENOMEM;
+    bool started = false;
     if (http != NULL && (http->peers = make_peers(options)) != NULL) {
         http->options = *options;
         http->jobs_end = &http->jobs;
         pthread_mutex_init(&http->lock, NULL);
         sem_init(&http->started, 0, 0);
         sem_init(&http->paused, 0, 0);
-        failed = pthread_create(&http->thread, NULL, run, http);
+        started = thread_start(&http->thread, run, http, "the HTTP API", error, error_bytes);
+    } else {
+        snprintf(error, error_bytes, "no memory or no random numbers for the HTTP API");
     }
-    if (failed != 0) {
-        snprintf(error, error_bytes, "the thread of the HTTP API cannot be started: %s",
-                 strerror(failed));
+    if (!started) {
         close(options->listener);
         if (http != NULL)
             peers_free(http->peers);

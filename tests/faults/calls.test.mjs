@@ -79,6 +79,7 @@ async function runDaemon(receiver, kind, n) {
     if (!started || !running || end.code !== 0) assertSaid({ ...end, stderr: daemon.stderr }, what);
     if (GOES_ON.has(kind) || !injected) assert.ok(good && end.code === 0, `${what}: not everything was done\n${daemon.stderrTail()}`);
     if (kind === 'syscall' && injected) assert.match(daemon.stderr, /confined.*(kernel|rule)/, `${what}: no reason given`);
+    if (kind === 'pthread_create' && injected) assert.match(daemon.stderr, /no memory for it, or too many threads/, `${what}: no reason given`);
     if (injected && !GOES_ON.has(kind)) await assertKept(daemon, accepted);
     return injected;
   } catch (error) {
