@@ -33,7 +33,7 @@
 #include <unistd.h>
 
 enum {
-    LOG_PAGES_STEP = 512 /* the log may grow by 4 MiB between two checkpoints */
+    LOG_PAGES_STEP = 1024 /* the log may grow by 8 MiB between two checkpoints */
 };
 
 /* ---- connections ---- */
@@ -113,6 +113,8 @@ static enum store_result sqlite_commit(struct store *store, struct instant now, 
     s->commit_failed = result != STORE_OK;
     if (result != STORE_OK)
         return result;
+    int64_t accepted = s->next_delivery - s->next_delivery_committed;
+    s->commit_rows = accepted > s->commit_rows ? accepted : s->commit_rows - s->commit_rows / 16;
     s->next_event_committed = s->next_event;
     s->next_delivery_committed = s->next_delivery;
     return STORE_OK;
@@ -168,7 +170,7 @@ static enum store_result checkpoint(struct sqlite_store *s)
 
 /* The log begins again from its start by itself once all of it has been carried over and no reader
  * needs it; the number of its pages falls then. While a reader stands in the way it goes on
- * growing, and is tried again after the next 4 MiB. */
+ * growing, and is tried again after the next 8 MiB. */
 static enum store_result sqlite_tend(struct store *store)
 {
     struct sqlite_store *s = sqlite_of(store);

@@ -106,6 +106,7 @@ struct sqlite_store {
     int64_t listed;              /* deliveries up to this key are in delivery_by_state */
     int64_t list_step, list_lag; /* how many get there at once; how many new ones at least do not */
     int64_t typed, type_step;    /* the same of events and event_of_type */
+    int64_t commit_rows;         /* deliveries that a commit has accepted lately */
     int log_pages;               /* in the write-ahead log, after the newest commit */
     int log_pages_tended;        /* when it was last checkpointed */
 };

@@ -312,14 +312,23 @@ static enum store_result bring_next(struct sqlite_store *s, enum sqlite_write ro
     return result;
 }
 
+/* How many times longer the steps are than at least. A step costs a page for each webhook, however
+ * few its rows: short ones where commits are small and somebody waits, long ones where rate counts.
+ */
+static int64_t list_pace(const struct sqlite_store *s)
+{
+    return s->commit_rows < 16 ? 1 : s->commit_rows < 64 ? s->commit_rows / 8 : 8;
+}
+
 enum store_result sqlite_list_step(struct sqlite_store *s)
 {
     enum store_result listed = STORE_OK, typed = STORE_OK;
+    int64_t pace = list_pace(s), list_step = pace * s->list_step, type_step = pace * s->type_step;
     int64_t deliveries = s->next_delivery - 1 - s->listed, events = s->next_event - 1 - s->typed;
-    if (deliveries >= s->list_step + s->list_lag)
-        listed = bring_next(s, WRITE_LIST, WRITE_LISTED, &s->listed, deliveries, s->list_step);
-    if (events >= s->type_step)
-        typed = bring_next(s, WRITE_TYPE, WRITE_TYPED, &s->typed, events, s->type_step);
+    if (deliveries >= list_step + s->list_lag)
+        listed = bring_next(s, WRITE_LIST, WRITE_LISTED, &s->listed, deliveries, list_step);
+    if (events >= type_step)
+        typed = bring_next(s, WRITE_TYPE, WRITE_TYPED, &s->typed, events, type_step);
     return listed != STORE_OK ? listed : typed;
 }
 
@@ -334,7 +343,6 @@ static enum store_result find_old(struct sqlite_store *s, wall_us before_us, uns
                                   struct old_event *events, unsigned *count)
 {
     sqlite3_stmt *find = s->statements[WRITE_PURGE_FIND];
-    enum store_result result = STORE_OK;
     int code;
     sqlite3_bind_int64(find, 1, before_us);
     sqlite3_bind_int64(find, 2, limit);
@@ -345,8 +353,7 @@ static enum store_result find_old(struct sqlite_store *s, wall_us before_us, uns
         event->behind = event->first + sqlite3_column_int64(find, 2);
         event->object = sqlite3_column_int64(find, 3);
     }
-    if (code != SQLITE_DONE)
-        result = sqlite_write_failed(s);
+    enum store_result result = code == SQLITE_DONE ? STORE_OK : sqlite_write_failed(s);
     sqlite3_reset(find);
     return result;
 }

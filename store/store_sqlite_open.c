@@ -29,8 +29,8 @@
 
 enum {
     PAGE_BYTES = 8192,
-    LIST_STEP = 4096, /* a few milliseconds of work, and less than a tenth of the pages */
-    TYPE_STEP = 2048, /* likewise: a step writes a page for each type of each organisation */
+    LIST_STEP = 1024, /* a millisecond of work; see list_pace */
+    TYPE_STEP = 512,  /* likewise: a step writes a page for each type of each organisation */
     LIST_LAG = 1024,  /* most deliveries have ended by then and need not be moved in the index */
     WRITER_WAIT_MS = 2000 /* for somebody who looks at the file with other tools */
 };
