@@ -45,20 +45,26 @@ static bool read_words(char *const words[])
 }
 #define READ(...) read_words((char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
 
+/* Whether it is part of the first round. */
+static bool has(const struct plan_row *row)
+{
+    return plan_has(&bench, row, 0, row->together);
+}
+
 static void test_modes(void **state)
 {
     (void)state;
     assert_true(READ("--quick"));
     assert_int_equal(bench.mode, MODE_QUICK);
-    assert_true(plan_wants(&bench, "tls", run_rows[RUN_tls].modes));
-    assert_false(plan_wants(&bench, "rows_1m", run_rows[RUN_rows_1m].modes));
+    assert_true(has(&run_rows[RUN_tls].plan));
+    assert_false(has(&run_rows[RUN_rows_1m].plan));
     assert_true(READ());
     assert_int_equal(bench.mode, MODE_FULL);
-    assert_true(plan_wants(&bench, "rows_1m", run_rows[RUN_rows_1m].modes));
-    assert_false(plan_wants(&bench, "rows_10m", run_rows[RUN_rows_10m].modes));
+    assert_true(has(&run_rows[RUN_rows_1m].plan));
+    assert_false(has(&run_rows[RUN_rows_10m].plan));
     assert_true(READ("--long"));
-    assert_true(plan_wants(&bench, "rows_10m", run_rows[RUN_rows_10m].modes));
-    assert_true(plan_wants(&bench, "batches", run_rows[RUN_batches].modes));
+    assert_true(has(&run_rows[RUN_rows_10m].plan));
+    assert_true(has(&run_rows[RUN_batches].plan));
     assert_true(READ("--guard", "--rounds", "5", "--measure-ms=250"));
     assert_int_equal(bench.rounds, 5);
     assert_int_equal(bench.measure_ms, 250);
@@ -72,10 +78,14 @@ static void test_only(void **state)
 {
     (void)state;
     assert_true(READ("--only", "tls,hmac"));
-    assert_true(plan_wants(&bench, "tls", 0));
-    assert_true(plan_wants(&bench, "hmac", 0));
-    assert_false(plan_wants(&bench, "batches", ~0u));
-    assert_false(plan_wants(&bench, "tl", ~0u));
+    assert_true(has(&run_rows[RUN_tls].plan));
+    assert_true(has(&ceiling_rows[CEILING_hmac].plan));
+    assert_false(has(&run_rows[RUN_batches].plan));
+    assert_false(
+        plan_has(&bench, &ceiling_rows[CEILING_hmac].plan, 2, ALONE)); /* twice is enough */
+    assert_false(plan_has(&bench, &run_rows[RUN_tls].plan, 0, WITH_BATCHES));
+    assert_true(READ("--only", "curl_tls"));
+    assert_false(has(&run_rows[RUN_tls].plan)); /* a part of that name */
     assert_false(READ("--only", "tls,hma"));
     assert_false(READ("--only", ""));
 }

@@ -28,12 +28,12 @@ static void tell_round(const struct bench *bench, unsigned round)
 }
 
 /* What each is, once; after that the names alone, a line for each round. */
-static void tell(unsigned round, const char *name, const char *help)
+static void tell(unsigned round, const struct plan_row *row)
 {
     if (round == 0)
-        fprintf(stderr, "  %-16s %s\n", name, help);
+        fprintf(stderr, "  %-16s %s\n", row->name, row->help);
     else
-        fprintf(stderr, " %s", name);
+        fprintf(stderr, " %s", row->name);
 }
 
 /* ---- a round ---- */
@@ -48,32 +48,15 @@ static struct stage *next_stage(void)
     return &group.stages[group.count++];
 }
 
-static bool has_run(const struct bench *bench, unsigned round, int run, enum together together)
-{
-    const struct run_row *row = &run_rows[run];
-    return row->together == together && round < row->repeats &&
-           plan_wants(bench, row->name, row->modes);
-}
-
-static bool has_ceiling(const struct bench *bench, unsigned round, int ceiling,
-                        enum together together)
-{
-    const struct ceiling_row *row = &ceiling_rows[ceiling];
-    return row->together == together && round < row->repeats &&
-           plan_wants(bench, row->name, row->modes);
-}
-
 static bool add_run(struct bench *bench, unsigned round, int run)
 {
-    const struct run_row *row = &run_rows[run];
-    tell(round, row->name, row->help);
+    tell(round, &run_rows[run].plan);
     return run_open(next_stage(), bench, (enum run)run);
 }
 
 static bool add_ceiling(struct bench *bench, unsigned round, int ceiling)
 {
-    const struct ceiling_row *row = &ceiling_rows[ceiling];
-    tell(round, row->name, row->help);
+    tell(round, &ceiling_rows[ceiling].plan);
     return ceiling_open(next_stage(), bench, (enum ceiling)ceiling);
 }
 
@@ -92,10 +75,10 @@ static bool measure_together(struct bench *bench, unsigned round, enum together 
 {
     bool good = true;
     for (int i = 0; good && i < RUN_COUNT; i++)
-        if (has_run(bench, round, i, together))
+        if (plan_has(bench, &run_rows[i].plan, round, together))
             good = add_run(bench, round, i);
     for (int i = 0; good && i < CEILING_COUNT; i++)
-        if (has_ceiling(bench, round, i, together))
+        if (plan_has(bench, &ceiling_rows[i].plan, round, together))
             good = add_ceiling(bench, round, i);
     return measure(good, round);
 }
@@ -104,10 +87,10 @@ static bool measure_alone(struct bench *bench, unsigned round)
 {
     bool good = true;
     for (int i = 0; good && i < CEILING_COUNT; i++)
-        if (has_ceiling(bench, round, i, ALONE))
+        if (plan_has(bench, &ceiling_rows[i].plan, round, ALONE))
             good = measure(add_ceiling(bench, round, i), round);
     for (int i = 0; good && i < RUN_COUNT; i++)
-        if (has_run(bench, round, i, ALONE))
+        if (plan_has(bench, &run_rows[i].plan, round, ALONE))
             good = measure(add_run(bench, round, i), round);
     return good;
 }
@@ -116,7 +99,7 @@ static bool measure_one_after_other(struct bench *bench, unsigned round)
 {
     for (int times = 0; times < bench->times; times++)
         for (int i = 0; i < RUN_COUNT; i++) {
-            if (!has_run(bench, round, i, ONE_AFTER_OTHER))
+            if (!plan_has(bench, &run_rows[i].plan, round, ONE_AFTER_OTHER))
                 continue;
             bool good =
                 times == 0 ? add_run(bench, round, i) : run_open(next_stage(), bench, (enum run)i);
@@ -129,7 +112,9 @@ static bool measure_one_after_other(struct bench *bench, unsigned round)
 /* The same load on the service and on the peer. */
 static bool measure_peer(struct bench *bench, unsigned round)
 {
-    tell(round, bench->peer.name, "single events to one endpoint, and the same here");
+    const struct plan_row row = {.name = bench->peer.name,
+                                 .help = "single events to one endpoint, and the same here"};
+    tell(round, &row);
     return measure(run_open_own(next_stage(), bench), round) &&
            measure(run_open_peer(next_stage(), bench), round);
 }

@@ -77,24 +77,25 @@ enum together {
 #define EVERY      ROUNDS_MAX /* rounds: in every one */
 #define ALWAYS     60000      /* ms: as long as anything is measured */
 
-struct run_row {
+/* What may be part of a round. */
+struct plan_row {
     const char *name;
     unsigned modes;
     enum together together;
     unsigned repeats; /* rounds, at most */
-    int warm_ms;      /* under load before it is measured */
     const char *help;
+};
+
+struct run_row {
+    struct plan_row plan;
+    int warm_ms; /* under load before it is measured */
     struct load load;
 };
 extern const struct run_row run_rows[RUN_COUNT];
 
 struct ceiling_row {
-    const char *name;
-    unsigned modes;
-    enum together together;
-    unsigned repeats;    /* rounds, at most */
+    struct plan_row plan;
     int measure_ms_most; /* in a round */
-    const char *help;
 };
 extern const struct ceiling_row ceiling_rows[CEILING_COUNT];
 
@@ -132,8 +133,9 @@ struct bench {
 /* --- plan.c */
 /* Reads the options into *bench; false after printing what is wrong. */
 bool plan_read(struct bench *bench, const struct cli *cli);
-/* Whether a run or ceiling of this name and these modes is part of the bench. */
-bool plan_wants(const struct bench *bench, const char *name, unsigned modes);
+/* Whether a run or ceiling is part of this round (from 0), together with those. */
+bool plan_has(const struct bench *bench, const struct plan_row *row, unsigned round,
+              enum together together);
 /* Prints the names of all runs and ceilings. */
 void plan_print(void);
 

@@ -224,7 +224,7 @@ static bool open_client(struct stage *stage)
 bool ceiling_open(struct stage *stage, struct bench *bench, enum ceiling ceiling)
 {
     const struct ceiling_row *row = &ceiling_rows[ceiling];
-    if (!stage_set(stage, bench, row->name))
+    if (!stage_set(stage, bench, row->plan.name))
         return false;
     stage->ceiling = ceiling;
     stage->load = (struct load){.orgs = 1, .types = 1, .batch = 1, .event_bytes = EVENT_BYTES};

@@ -25,12 +25,8 @@
 #pragma GCC diagnostic ignored "-Woverride-init"
 const struct run_row run_rows[RUN_COUNT] = {
 #define X(name, modes, together, repeats, warm_ms, help, ...) \
-    {#name,                                                   \
-     modes,                                                   \
-     together,                                                \
-     repeats,                                                 \
+    {{#name, modes, together, repeats, help},                 \
      warm_ms,                                                 \
-     help,                                                    \
      {.orgs = 1,                                              \
       .event_bytes = EVENT_BYTES,                             \
       .batch = BATCH,                                         \
@@ -43,7 +39,8 @@ const struct run_row run_rows[RUN_COUNT] = {
 #pragma GCC diagnostic pop
 
 const struct ceiling_row ceiling_rows[CEILING_COUNT] = {
-#define X(name, ...) [CEILING_##name] = {#name, __VA_ARGS__},
+#define X(name, modes, together, repeats, measure_ms_most, help) \
+    [CEILING_##name] = {{#name, modes, together, repeats, help}, measure_ms_most},
 #include "tools/bench/ceilings.def"
 #undef X
 };
@@ -83,9 +80,12 @@ static bool listed(const char *list, const char *name)
     return false;
 }
 
-bool plan_wants(const struct bench *bench, const char *name, unsigned modes)
+bool plan_has(const struct bench *bench, const struct plan_row *row, unsigned round,
+              enum together together)
 {
-    return bench->only != NULL ? listed(bench->only, name) : (modes & (unsigned)bench->mode) != 0;
+    bool wanted = bench->only != NULL ? listed(bench->only, row->name)
+                                      : (row->modes & (unsigned)bench->mode) != 0;
+    return wanted && row->together == together && round < row->repeats;
 }
 
 static bool check_only(const struct cli *cli, const char *only)
@@ -95,9 +95,9 @@ static bool check_only(const struct cli *cli, const char *only)
         bool known = false;
         snprintf(word, sizeof(word), "%.*s", (int)strcspn(at, ","), at);
         for (int i = 0; i < RUN_COUNT; i++)
-            known = known || strcmp(word, run_rows[i].name) == 0;
+            known = known || strcmp(word, run_rows[i].plan.name) == 0;
         for (int i = 0; i < CEILING_COUNT; i++)
-            known = known || strcmp(word, ceiling_rows[i].name) == 0;
+            known = known || strcmp(word, ceiling_rows[i].plan.name) == 0;
         if (!known) {
             usage_error(cli, "--only: there is no run or ceiling '%s'; see --list", word);
             return false;
@@ -110,10 +110,10 @@ void plan_print(void)
 {
     puts("ceilings:");
     for (int i = 0; i < CEILING_COUNT; i++)
-        printf("  %-16s %s\n", ceiling_rows[i].name, ceiling_rows[i].help);
+        printf("  %-16s %s\n", ceiling_rows[i].plan.name, ceiling_rows[i].plan.help);
     puts("runs:");
     for (int i = 0; i < RUN_COUNT; i++)
-        printf("  %-16s %s\n", run_rows[i].name, run_rows[i].help);
+        printf("  %-16s %s\n", run_rows[i].plan.name, run_rows[i].plan.help);
 }
 
 /* ---- options ---- */

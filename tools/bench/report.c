@@ -84,12 +84,12 @@ static void print_ceilings(const struct bench *bench)
         const struct measured_ceiling *ceiling = &bench->ceilings[i];
         if (ceiling->cpu_us.count == 0)
             continue;
-        printf("  %-14s", ceiling_rows[i].name);
+        printf("  %-14s", ceiling_rows[i].plan.name);
         print_spread(&ceiling->cpu_us, "%.2f", 27);
         print_spread(&ceiling->rate, "%.0f", 31);
         if (ceiling->sink_us.count > 0)
             print_spread(&ceiling->sink_us, "%.2f", 22);
-        printf("\n    %s\n", ceiling_rows[i].help);
+        printf("\n    %s\n", ceiling_rows[i].plan.help);
     }
     struct sample allowed = target_allowed(bench);
     if (allowed.count > 0) {
@@ -127,7 +127,7 @@ static void print_runs(const struct bench *bench)
                    "deliveries/s", "by CPU", "CPU us", "api", "writer", "senders", "rest", "sink",
                    "publisher", "/commit", "MB", "others'", "", "", "alone", "each");
         any = true;
-        print_run(run_rows[i].name, run_rows[i].help, &bench->runs[i]);
+        print_run(run_rows[i].plan.name, run_rows[i].plan.help, &bench->runs[i]);
     }
     if (figure(&bench->peer_run, FIGURE_RATE)->count > 0) {
         print_run("revhook", "single events to one endpoint, as the peer", &bench->own_like_peer);
@@ -162,7 +162,7 @@ static void print_latencies(const struct bench *bench)
                 "publish to arrival, ms                   p50                  p90               "
                 "    p99                  p99.9  largest late p99   events\n");
         any = true;
-        print_latency_row(run_rows[i].name, &bench->runs[i]);
+        print_latency_row(run_rows[i].plan.name, &bench->runs[i]);
     }
     if (bench->peer_run.latency.count > 0) {
         print_latency_row("revhook", &bench->own_like_peer);
@@ -253,7 +253,7 @@ static json_t *runs_json(const struct bench *bench)
         const struct measured *run = &bench->runs[i];
         if (figure(run, FIGURE_RATE)->count == 0)
             continue;
-        json_t *row = run_json(run_rows[i].name, run_rows[i].help, run);
+        json_t *row = run_json(run_rows[i].plan.name, run_rows[i].plan.help, run);
         if (run_rows[i].load.rate > 0)
             json_object_set_new(row, "histogram_ms", histogram_json(&run->latency));
         json_array_append_new(list, row);
@@ -273,8 +273,8 @@ static json_t *ceilings_json(const struct bench *bench)
         const struct measured_ceiling *ceiling = &bench->ceilings[i];
         if (ceiling->cpu_us.count == 0)
             continue;
-        json_t *row = json_pack("{s:s,s:s,s:o,s:o}", "name", ceiling_rows[i].name, "help",
-                                ceiling_rows[i].help, "cpu_us", spread_json(&ceiling->cpu_us),
+        json_t *row = json_pack("{s:s,s:s,s:o,s:o}", "name", ceiling_rows[i].plan.name, "help",
+                                ceiling_rows[i].plan.help, "cpu_us", spread_json(&ceiling->cpu_us),
                                 "rate", spread_json(&ceiling->rate));
         if (ceiling->sink_us.count > 0)
             json_object_set_new(row, "sink_us", spread_json(&ceiling->sink_us));

@@ -49,7 +49,7 @@ static void add_figures(struct stage *stage)
     double all = (double)usage_total(&done->worker), sink = (double)usage_total(&done->sink),
            publisher = (double)usage_total(&done->publisher);
     double ours = all + sink + publisher;
-    double others = ((double)done->busy_ns - ours) / (seconds * 1e9);
+    double others = stage->bench->processors - ((double)done->idle_ns + ours) / (double)done->at_ns;
     add(stage, FIGURE_RATE, (double)done->count / seconds);
     add(stage, FIGURE_BY_CPU, stage->bench->processors * 1e6 / (ours * each_us));
     add(stage, FIGURE_CPU_US, all * each_us);
@@ -81,12 +81,14 @@ static void fault(struct stage *stage, const char *what, unsigned long count)
  * told. */
 static void await_arrivals(struct stage *stage, unsigned long promised)
 {
+    static const char *const names[] = {"attempts_failed_total"};
     unsigned long arrived = 0, failed = 0;
     for (int i = 0; i < ARRIVE_MS / ARRIVE_STEP_MS; i++) {
         arrived = atomic_load(&stage->sink->arrivals);
         if (arrived >= promised)
             break;
-        double told = service_metric(&stage->service, "attempts_failed_total");
+        double told;
+        service_metrics(&stage->service, 1, names, &told);
         failed = told > 0 ? (unsigned long)told : 0;
         if (arrived + failed >= promised || !child_pause(ARRIVE_STEP_MS))
             break;
@@ -151,7 +153,7 @@ static bool publish(struct stage *stage)
 static bool set(struct stage *stage, struct bench *bench, const struct run_row *row,
                 struct measured *measured)
 {
-    bool good = stage_set(stage, bench, row->name);
+    bool good = stage_set(stage, bench, row->plan.name);
     stage->warm_ms = row->warm_ms;
     stage->load = row->load;
     stage->begin = row->load.pending > 0 ? NULL : publish;
@@ -199,9 +201,8 @@ bool run_open(struct stage *stage, struct bench *bench, enum run run)
 
 /* ---- another service ---- */
 
-static const struct run_row peer_row = {.name = "peer",
+static const struct run_row peer_row = {.plan = {.name = "peer"},
                                         .warm_ms = 1000,
-                                        .help = "single events to one endpoint",
                                         .load = {.orgs = 1,
                                                  .types = 1,
                                                  .endpoints = 1,

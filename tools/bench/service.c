@@ -145,13 +145,16 @@ static size_t get(uint16_t port, const char *path, char *answer, size_t room)
     return bytes;
 }
 
-double service_metric(const struct service *service, const char *name)
+void service_metrics(const struct service *service, unsigned count, const char *const names[],
+                     double values[])
 {
     char answer[65536], row[128];
     get(service->port, "/metrics", answer, sizeof(answer));
-    snprintf(row, sizeof(row), "\nrevhook_%s ", name);
-    const char *at = strstr(answer, row);
-    return at != NULL ? strtod(at + strlen(row), NULL) : -1;
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(row, sizeof(row), "\nrevhook_%s ", names[i]);
+        const char *at = strstr(answer, row);
+        values[i] = at != NULL ? strtod(at + strlen(row), NULL) : -1;
+    }
 }
 
 /* ---- TLS ---- */

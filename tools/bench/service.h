@@ -22,8 +22,9 @@ bool service_prepare(const struct service *service, const struct load *load, con
 /* Starts the daemon and waits until it answers; its process. -1 after printing what is wrong. */
 pid_t service_start(struct service *service);
 
-/* Reads a counter of its /metrics ("commits_total"); -1 if it cannot be had. */
-double service_metric(const struct service *service, const char *name);
+/* Reads counters of its /metrics ("commits_total") at one moment; -1: one that cannot be had. */
+void service_metrics(const struct service *service, unsigned count, const char *const names[],
+                     double values[]);
 
 /* Writes a certificate for 127.0.0.1 and its key as one PEM file; it is its own authority. False
  * after printing what is wrong. */

@@ -15,7 +15,7 @@
 
 /* One look at everything that counts, or what happened between such looks. */
 struct look {
-    uint64_t at_ns, busy_ns;
+    uint64_t at_ns, idle_ns;
     uint64_t count;
     struct usage worker, sink, publisher;
     double events, commits;

@@ -119,7 +119,7 @@ static void tell_cpu(const struct bench *bench, enum run run, char *to, size_t r
     snprintf(to, room,
              "%s: %.1f us CPU each (api %.1f, writer %.1f, senders %.1f), sink %.1f, publisher "
              "%.1f, others took %.2f processors",
-             run_rows[run].name, middle(bench, run, FIGURE_CPU_US),
+             run_rows[run].plan.name, middle(bench, run, FIGURE_CPU_US),
              middle(bench, run, (enum figure)(FIGURE_CPU_FIRST_PART_US + PART_API)),
              middle(bench, run, (enum figure)(FIGURE_CPU_FIRST_PART_US + PART_WRITER)),
              middle(bench, run, (enum figure)(FIGURE_CPU_FIRST_PART_US + PART_SENDERS)),
@@ -179,7 +179,7 @@ static void tell_latency(const struct bench *bench, enum run run, char *to)
     snprintf(to, TARGET_REASON_BYTES,
              "%s: p50 %.2f, p99 %.2f, p99.9 %.2f ms; the publisher itself was up to %.2f ms late "
              "(p99); others took %.2f processors",
-             run_rows[run].name, middle(bench, run, FIGURE_P50_MS),
+             run_rows[run].plan.name, middle(bench, run, FIGURE_P50_MS),
              middle(bench, run, FIGURE_P99_MS), middle(bench, run, FIGURE_P999_MS),
              middle(bench, run, FIGURE_LATE_P99_MS), middle(bench, run, FIGURE_OTHERS_CORES));
 }
