@@ -102,13 +102,14 @@ struct sqlite_store {
     uint32_t answer_bytes_max;
     int64_t next_event, next_delivery;
     int64_t next_event_committed, next_delivery_committed;
-    bool commit_failed;          /* the transaction's own commit; what it wrote may be in the log */
-    int64_t listed;              /* deliveries up to this key are in delivery_by_state */
-    int64_t list_step, list_lag; /* how many get there at once; how many new ones at least do not */
-    int64_t typed, type_step;    /* the same of events and event_of_type */
-    int64_t commit_rows;         /* deliveries that a commit has accepted lately */
-    int log_pages;               /* in the write-ahead log, after the newest commit */
-    int log_pages_tended;        /* when it was last checkpointed */
+    bool commit_failed; /* the transaction's own commit; what it wrote may be in the log */
+    int64_t listed;     /* deliveries up to this key are in delivery_by_state */
+    int64_t list_step,
+        list_lag;             /* how many get there at once, at least; how many new ones do not */
+    int64_t typed, type_step; /* the same of events and event_of_type */
+    int64_t commit_rows;      /* the most that a commit has accepted lately; fades */
+    int log_pages;            /* in the write-ahead log, after the newest commit */
+    int log_pages_tended;     /* when it was last checkpointed */
 };
 
 struct sqlite_reader {

@@ -8,7 +8,6 @@
 #include "tools/bench/child.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #define RAMP_MS          20  /* after it was stopped, before it is measured: caches fill */
 #define SETTLED_ARRIVALS 200 /* for each new connection */
@@ -17,24 +16,13 @@
 
 /* ---- looks ---- */
 
-/* Time that the processors of this process had nothing to do. Of the columns of /proc/stat idle and
- * iowait alone are kept by the clock; the others are guessed with each tick, and whoever wakes with
- * the ticks, as everything does that has a timer, seems to run all the time. */
 static uint64_t machine_idle_ns(int processors)
 {
-    char line[512];
-    unsigned long long ticks = 0;
     FILE *file = fopen("/proc/stat", "re");
-    for (int seen = 0; file != NULL && seen < processors && fgets(line, sizeof(line), file);) {
-        unsigned long long idle, wait;
-        if (sscanf(line, "cpu%*d %*u %*u %*u %llu %llu", &idle, &wait) != 2)
-            continue;
-        ticks += idle + wait;
-        seen++;
-    }
+    uint64_t ns = file != NULL ? usage_idle_ns(file, processors) : 0;
     if (file != NULL)
         fclose(file);
-    return ticks * (1000000000ull / (unsigned long long)sysconf(_SC_CLK_TCK));
+    return ns;
 }
 
 static struct look look_at(const struct stage *stage)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 const char *const part_names[PART_COUNT] = {"api", "writer", "senders", "rest"};
 
@@ -79,6 +80,21 @@ double usage_rss_mb(pid_t pid)
 double usage_rss_peak_mb(pid_t pid)
 {
     return status_mb(pid, "VmHWM:");
+}
+
+uint64_t usage_idle_ns(FILE *stat, int processors)
+{
+    char line[512];
+    unsigned long long ticks = 0;
+    for (int seen = 0; seen < processors && fgets(line, sizeof(line), stat) != NULL;) {
+        unsigned long long idle, wait;
+        /* The line of all processors has no number. */
+        if (sscanf(line, "cpu%*[0-9] %*u %*u %*u %llu %llu", &idle, &wait) != 2)
+            continue;
+        ticks += idle + wait;
+        seen++;
+    }
+    return ticks * (1000000000ull / (unsigned long long)sysconf(_SC_CLK_TCK));
 }
 
 uint64_t now_ns(void)

@@ -3,6 +3,7 @@
 #define REVHOOK_BENCH_USAGE_H
 
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /* The daemon's threads by their names (the senders together). */
@@ -20,6 +21,11 @@ uint64_t usage_total(const struct usage *usage);
 /* Resident memory now, and the most so far, in MB (10^6 bytes); 0 if the process is gone. */
 double usage_rss_mb(pid_t pid);
 double usage_rss_peak_mb(pid_t pid);
+
+/* How long the first `processors` processors had nothing to do, all together, as `stat` (the text
+ * of /proc/stat) tells. Of its columns idle and iowait are kept by the clock, the others counted in
+ * ticks. */
+uint64_t usage_idle_ns(FILE *stat, int processors);
 
 /* CLOCK_MONOTONIC, which all processes of a machine read alike. */
 uint64_t now_ns(void);
