@@ -1,8 +1,7 @@
 /* The dispatcher as a whole, without HTTP towards clients: real threads, real sockets, the SQLite
  * store, the virtual clock. */
-#include "dispatcher/dispatch.h"
+#include "tests/lib/dispatch_options.h"
 #include "tests/lib/receiver.h"
-#include "tests/lib/sealer.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -140,38 +139,11 @@ static void start(struct bench *bench)
     char boot[64] = "";
     assert_int_equal(store_last_commit(bench->store, &last, boot), STORE_OK);
     bench->clock = clock_virtual(last, boot);
-    struct dispatch_options dispatch = {
-        .core = {.retry_delays_ms = {30000, 180000},
-                 .retry_count = 2,
-                 .in_flight_max = 256,
-                 .in_flight_per_webhook_max = 32,
-                 .degrade_after = 5,
-                 .verify_window_ms = 180000,
-                 .verify_offsets_ms = {0, 5000, 15000, 30000, 60000, 100000, 140000, 175000},
-                 .verify_offset_count = 8,
-                 .probe_delay_min_ms = 30000,
-                 .probe_delay_max_ms = 600000,
-                 .degraded_max_ms = 432000000,
-                 .window_max = 128,
-                 .memory_max = 256},
-        .senders = 2,
-        .store = bench->store,
-        .clock = bench->clock,
-        .egress = {.allow_loopback = true, .allow_http = true},
-        .attempt_timeout_ms = 3000,
-        .response_bytes_max = 1 << 20,
-        .response_kept_bytes = 4096,
-        .challenge_bytes_max = 65536,
-        .top_level_challenge = true,
-        .sealer = test_sealer(),
-        .ca_file = "",
-        .user_agent = "test",
-        .batch_deliveries_max = 100000,
-        .backlog_max = 1000000,
-        .webhooks_max = 100,
-        .idempotency_ms = 86400000,
-        .retention_ms = 86400000,
-    };
+    struct dispatch_options dispatch = test_dispatch_options(bench->store, bench->clock);
+    dispatch.senders = 2;
+    dispatch.core.in_flight_max = 256;
+    dispatch.core.window_max = 128; /* so that some have to be read from the store */
+    dispatch.core.memory_max = 256;
     bench->dispatch = dispatch_start(&dispatch, error, sizeof(error));
     assert_non_null(bench->dispatch);
 }

@@ -42,7 +42,7 @@ static struct world *make(bool sqlite)
     w->sealer = sealer_new(keys, 1);
     w->clock = clock_virtual((struct instant){0, 0}, "");
     if (sqlite) {
-        strcpy(w->directory, "/tmp/revhook-reseal-XXXXXX");
+        snprintf(w->directory, sizeof(w->directory), "/tmp/revhook-reseal-XXXXXX");
         assert_non_null(mkdtemp(w->directory));
         open_store(w);
     } else {

@@ -2,7 +2,7 @@
  */
 #include "dispatcher/threads.h"
 #include "store/store_memory.h"
-#include "tests/lib/sealer.h"
+#include "tests/lib/dispatch_options.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -49,29 +49,7 @@ static void senders_go_on_after_a_failed_commit_of_calls_alone(void **state)
     struct store *store;
     assert_int_equal(store_open_memory(&store), STORE_OK);
     struct clock *clock = clock_real((struct instant){0, 0}, "");
-    struct egress_policy egress = {0};
-    struct dispatch_options options = {
-        .core = {.in_flight_max = 8,
-                 .in_flight_per_webhook_max = 4,
-                 .window_max = 64,
-                 .memory_max = 64,
-                 .degrade_after = 5},
-        .senders = 1,
-        .store = store,
-        .clock = clock,
-        .egress = egress,
-        .attempt_timeout_ms = 1000,
-        .response_bytes_max = 1024,
-        .challenge_bytes_max = 1024,
-        .sealer = test_sealer(),
-        .ca_file = "",
-        .user_agent = "revhook-test",
-        .batch_deliveries_max = 100,
-        .backlog_max = 1000,
-        .webhooks_max = 10,
-        .idempotency_ms = 1000,
-        .retention_ms = 60000,
-    };
+    struct dispatch_options options = test_dispatch_options(store, clock);
     store_memory_fail(store, 0, 4, STORE_FULL); /* the first purge, the call, two more */
     struct dispatch *dispatch = dispatch_start(&options, error, sizeof(error));
     assert_non_null(dispatch);

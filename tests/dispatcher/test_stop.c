@@ -1,7 +1,7 @@
 /* The end of the dispatcher, with changes under way. */
 #include "dispatcher/threads.h"
 #include "store/store_memory.h"
-#include "tests/lib/sealer.h"
+#include "tests/lib/dispatch_options.h"
 
 #include <semaphore.h>
 #include <setjmp.h>
@@ -35,28 +35,9 @@ static bool seen(void *context, const struct store_webhook *row)
 static struct dispatch *start(struct store *store, struct clock *clock)
 {
     char error[256];
-    struct dispatch_options options = {
-        .core = {.in_flight_max = 8,
-                 .in_flight_per_webhook_max = 4,
-                 .window_max = 64,
-                 .memory_max = 64,
-                 .verify_window_ms = 180000,
-                 .degrade_after = 5},
-        .senders = 1,
-        .store = store,
-        .clock = clock,
-        .attempt_timeout_ms = 1000,
-        .response_bytes_max = 1024,
-        .challenge_bytes_max = 1024,
-        .sealer = test_sealer(),
-        .ca_file = "",
-        .user_agent = "revhook-test",
-        .batch_deliveries_max = 100,
-        .backlog_max = 1000,
-        .webhooks_max = 10,
-        .idempotency_ms = 1000,
-        .retention_ms = 60000,
-    };
+    struct dispatch_options options = test_dispatch_options(store, clock);
+    options.core.verify_offset_count = 0;
+    options.egress = (struct egress_policy){0};
     struct dispatch *dispatch = dispatch_start(&options, error, sizeof(error));
     assert_non_null(dispatch);
     return dispatch;

@@ -4,7 +4,7 @@
  */
 #include "dispatcher/loop_inside.h"
 #include "store/store_memory.h"
-#include "tests/lib/sealer.h"
+#include "tests/lib/dispatch_options.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,27 +60,6 @@ static int64_t add_watcher(struct store *store, const char *id, const char *org)
     return row.key;
 }
 
-static struct dispatch_options options(const struct bench *bench)
-{
-    return (struct dispatch_options){
-        .core = {.in_flight_max = 8, .in_flight_per_webhook_max = 4, .memory_max = 64},
-        .senders = 1,
-        .store = bench->store,
-        .clock = bench->clock,
-        .attempt_timeout_ms = 1000,
-        .response_bytes_max = 1024,
-        .challenge_bytes_max = 1024,
-        .sealer = test_sealer(),
-        .ca_file = "",
-        .user_agent = "revhook-test",
-        .batch_deliveries_max = 100,
-        .backlog_max = 1000,
-        .webhooks_max = 1000,
-        .idempotency_ms = 1000,
-        .retention_ms = 60000,
-    };
-}
-
 static int setup(void **state)
 {
     char error[256];
@@ -94,7 +73,7 @@ static int setup(void **state)
     bench->reader = store_reader_open(bench->store, NULL, 0);
     bench->clock = clock_virtual((struct instant){0, 0}, "");
     struct dispatch *dispatch = bench->dispatch = hook_alloc(sizeof(*dispatch));
-    dispatch->options = options(bench);
+    dispatch->options = test_dispatch_options(bench->store, bench->clock);
     quiet_init(&dispatch->quiet, false);
     assert_true(mailbox_init(&dispatch->writer.mailbox));
     dispatch->senders[0] =

@@ -7,7 +7,7 @@
 #include "tests/lib/receiver.h"
 
 #include "store/store_sqlite.h"
-#include "tests/lib/sealer.h"
+#include "tests/lib/dispatch_options.h"
 
 #include <errno.h>
 #include <semaphore.h>
@@ -247,38 +247,13 @@ static void open_all(void (*change)(struct store *store))
     store_last_commit(store, &last, boot);
     story_clock = clock_virtual(last, boot);
     change(store);
-    struct dispatch_options with = {
-        .core = {.retry_delays_ms = {30000, 180000},
-                 .retry_count = 2,
-                 .in_flight_max = 64,
-                 .in_flight_per_webhook_max = 8,
-                 .degrade_after = 5,
-                 .verify_window_ms = 180000,
-                 .verify_offsets_ms = {0, 5000, 15000, 30000, 60000, 100000, 140000, 175000},
-                 .verify_offset_count = 8,
-                 .probe_delay_min_ms = 30000,
-                 .probe_delay_max_ms = 600000,
-                 .degraded_max_ms = 432000000,
-                 .window_max = 4, /* so that some have to be read from the store */
-                 .memory_max = 8},
-        .senders = 2,
-        .store = store,
-        .clock = story_clock,
-        .egress = {.allow_loopback = true, .allow_http = true},
-        .attempt_timeout_ms = 3000,
-        .response_bytes_max = 1 << 20,
-        .response_kept_bytes = 100,
-        .challenge_bytes_max = 65536,
-        .top_level_challenge = true,
-        .sealer = test_sealer(),
-        .ca_file = "",
-        .user_agent = "test",
-        .batch_deliveries_max = 1000,
-        .backlog_max = 1000,
-        .webhooks_max = 10,
-        .idempotency_ms = 86400000,
-        .retention_ms = 86400000,
-    };
+    struct dispatch_options with = test_dispatch_options(store, story_clock);
+    with.senders = 2;
+    with.core.in_flight_max = 64;
+    with.core.in_flight_per_webhook_max = 8;
+    with.core.window_max = 4; /* so that some have to be read from the store */
+    with.core.memory_max = 8;
+    with.response_kept_bytes = 100;
     start(&with);
 }
 
