@@ -191,6 +191,12 @@ static void on_wake(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messag
 
 /* ---- the thread ---- */
 
+static void wait_for(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0)
+        continue;
+}
+
 static void set_up(struct http *http)
 {
     h2o_hostconf_t *host;
@@ -265,6 +271,7 @@ static void *run(void *data)
         h2o_evloop_run(http->loop, INT32_MAX);
     while (http->request_count > 0 && clock_span_ms() < http->stop_at_ms)
         h2o_evloop_run(http->loop, STOPPING_CHECK_MS);
+    wait_for(&http->told); /* until then somebody may be at the descriptor that wakes the loop */
     tear_down(http);
     return NULL;
 }
@@ -290,6 +297,7 @@ struct http *http_start(const struct http_options *options, char *error, size_t 
         pthread_mutex_init(&http->lock, NULL);
         sem_init(&http->started, 0, 0);
         sem_init(&http->paused, 0, 0);
+        sem_init(&http->told, 0, 0);
         started = thread_start(&http->thread, run, http, "the HTTP API", error, error_bytes);
     } else {
         snprintf(error, error_bytes, "no memory or no random numbers for the HTTP API");
@@ -302,8 +310,7 @@ struct http *http_start(const struct http_options *options, char *error, size_t 
         free(http);
         return NULL;
     }
-    while (sem_wait(&http->started) != 0)
-        continue;
+    wait_for(&http->started);
     return http;
 }
 
@@ -330,8 +337,7 @@ void http_pause(struct http *http)
 {
     struct ending ending = {{do_pause, NULL}, http, 0};
     http_post(http, &ending.job);
-    while (sem_wait(&http->paused) != 0)
-        continue;
+    wait_for(&http->paused);
 }
 
 static void do_stop(struct http_job *job)
@@ -345,6 +351,7 @@ void http_stop(struct http *http, int64_t patience_ms)
 {
     struct ending ending = {{do_stop, NULL}, http, patience_ms};
     http_post(http, &ending.job);
+    sem_post(&http->told);
     pthread_join(http->thread, NULL);
     SSL_CTX_free(http->accept.ssl_ctx); /* counted: connections that are left hold it, too */
     if (http->connection_count > 0)
@@ -352,6 +359,7 @@ void http_stop(struct http *http, int64_t patience_ms)
     pthread_mutex_destroy(&http->lock);
     sem_destroy(&http->started);
     sem_destroy(&http->paused);
+    sem_destroy(&http->told);
     peers_free(http->peers);
     free(http);
 }

@@ -27,6 +27,7 @@ struct http {
     struct http_options options;
     pthread_t thread;
     sem_t started, paused;
+    sem_t told; /* to end, by one who is not waking the loop any more */
 
     /* The loop's thread alone. */
     h2o_loop_t *loop;
