@@ -1,4 +1,4 @@
-/* The start of a thread, see thread.h. */
+/* The start of a thread and waiting for one, see thread.h. */
 #include "dispatcher/thread.h"
 
 #include <errno.h>
@@ -16,4 +16,10 @@ bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, const
              code == EAGAIN ? "no memory for it, or too many threads (see ulimit -u)"
                             : strerror(code));
     return false;
+}
+
+void thread_wait(sem_t *posted)
+{
+    while (sem_wait(posted) != 0)
+        continue;
 }

@@ -45,12 +45,6 @@ static void change_done(struct dispatch_call *call)
     sem_post(&((struct change *)call)->server->done);
 }
 
-static void await(struct admin_server *server)
-{
-    while (sem_wait(&server->done) != 0)
-        continue;
-}
-
 struct refresh {
     struct http_job job; /* first */
     struct admin_server *server;
@@ -73,7 +67,7 @@ static void run_change(struct admin_server *server, struct change *change)
     change->server = server;
     call->store.call.done = change_done;
     dispatch_store(server->options.dispatch, &call->store);
-    await(server);
+    thread_wait(&server->done);
     if (call->store.call.result != DISPATCH_OK) {
         error_plain(&call->refused, ERROR_service_unavailable,
                     "the store cannot take this now; nothing has changed");
@@ -82,7 +76,7 @@ static void run_change(struct admin_server *server, struct change *change)
     if (call->is_refused)
         return;
     http_post(server->options.http, &job.job);
-    await(server);
+    thread_wait(&server->done);
     LOG(admin, LOG_TEXT("group", call->operation->group), LOG_TEXT("verb", call->operation->verb),
         LOG_TEXT("id", call->changed));
 }

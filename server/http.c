@@ -191,12 +191,6 @@ static void on_wake(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messag
 
 /* ---- the thread ---- */
 
-static void wait_for(sem_t *semaphore)
-{
-    while (sem_wait(semaphore) != 0)
-        continue;
-}
-
 static void set_up(struct http *http)
 {
     h2o_hostconf_t *host;
@@ -271,7 +265,7 @@ static void *run(void *data)
         h2o_evloop_run(http->loop, INT32_MAX);
     while (http->request_count > 0 && clock_span_ms() < http->stop_at_ms)
         h2o_evloop_run(http->loop, STOPPING_CHECK_MS);
-    wait_for(&http->told); /* until then somebody may be at the descriptor that wakes the loop */
+    thread_wait(&http->told); /* until then somebody may be at the descriptor that wakes the loop */
     tear_down(http);
     return NULL;
 }
@@ -310,7 +304,7 @@ struct http *http_start(const struct http_options *options, char *error, size_t 
         free(http);
         return NULL;
     }
-    wait_for(&http->started);
+    thread_wait(&http->started);
     return http;
 }
 
@@ -337,7 +331,7 @@ void http_pause(struct http *http)
 {
     struct ending ending = {{do_pause, NULL}, http, 0};
     http_post(http, &ending.job);
-    wait_for(&http->paused);
+    thread_wait(&http->paused);
 }
 
 static void do_stop(struct http_job *job)

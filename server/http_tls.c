@@ -7,9 +7,9 @@
  * go on with tickets), ciphers without forward secrecy. */
 #include "server/http_inside.h"
 
+#include "dispatcher/thread.h"
 #include "dispatcher/tls.h"
 
-#include <semaphore.h>
 #include <stdio.h>
 
 #define CIPHERS_TLS12 "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -63,7 +63,6 @@ void http_tls_replace(struct http *http, SSL_CTX *tls)
     struct replacing replacing = {.job = {do_replace, NULL}, .http = http, .tls = tls};
     sem_init(&replacing.done, 0, 0);
     http_post(http, &replacing.job);
-    while (sem_wait(&replacing.done) != 0)
-        ;
+    thread_wait(&replacing.done);
     sem_destroy(&replacing.done);
 }

@@ -2,6 +2,7 @@
  * every name, but only when a test lets it, so that libcurl always has to wait for it. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include "dispatcher/sender.h"
+#include "dispatcher/thread.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -33,8 +34,7 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
     *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
     (void)host;
     sem_post(&asked);
-    while (sem_wait(&may_answer) != 0)
-        continue;
+    thread_wait(&may_answer);
     return real("127.0.0.1", service, hints, found);
 }
 
